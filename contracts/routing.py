@@ -1,0 +1,75 @@
+"""Between which countries the network carries envelopes.
+
+A route belongs to two countries and has no direction. Coordinators decide about routes; this
+file only holds what they decided. It does not know organisations or messages: the network cannot
+tell a withdrawn consent from a referral, so a suspended route goes on carrying and the desk
+refuses new referrals on it.
+
+    table = RouteTable.of({("my", "bd"): RouteState.SIGNED})
+    table.carries("bd", "my")  →  True
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum, unique
+from types import MappingProxyType
+from typing import Final, Self
+
+from contracts.errors import Malformed
+
+
+@unique
+class RouteState(StrEnum):
+    """How far two countries have come with each other. What is not written is closed."""
+
+    PROPOSED = "proposed"
+    SIGNED = "signed"
+    SUSPENDED = "suspended"
+    CLOSED = "closed"
+
+
+_CARRYING: Final = frozenset({RouteState.SIGNED, RouteState.SUSPENDED})
+_COUNTRY: Final = re.compile(r"[a-z]{2}")
+
+
+@dataclass(frozen=True, slots=True)
+class RouteTable:
+    """Every route that is not closed. Countries are ISO 3166-1 alpha-2, lower case."""
+
+    states: Mapping[tuple[str, str], RouteState] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
+
+    @classmethod
+    def of(cls, routes: Mapping[tuple[str, str], RouteState]) -> Self:
+        """The table of pairs in either order.
+
+        Raises `Malformed` for a pair that stands twice, a pair of one country, or no country.
+        """
+        states: dict[tuple[str, str], RouteState] = {}
+        for (first, second), state in routes.items():
+            if not (_COUNTRY.fullmatch(first) and _COUNTRY.fullmatch(second)):
+                raise Malformed("not_a_country", "pair")
+            if first == second:
+                raise Malformed("same_country", "pair")
+            if _pair(first, second) in states:
+                raise Malformed("pair_repeated", "pair")
+            states[_pair(first, second)] = RouteState(state)
+        return cls(MappingProxyType(states))
+
+    def state(self, a: str, b: str) -> RouteState:
+        """The state of the route between two countries; within one country always signed."""
+        if a == b:
+            return RouteState.SIGNED
+        return self.states.get(_pair(a, b), RouteState.CLOSED)
+
+    def carries(self, a: str, b: str) -> bool:
+        """Whether the hub takes envelopes between two countries."""
+        return self.state(a, b) in _CARRYING
+
+
+def _pair(a: str, b: str) -> tuple[str, str]:
+    return (a, b) if a < b else (b, a)
