@@ -1,0 +1,294 @@
+"""The desk's two servers over HTTPS: the hub that carries, the directory that lists.
+
+Neither is believed. The hub's id, address and key come from the root file; what it says of an
+envelope counts only as a notice signed with that key, checked by the caller. A token lives in
+this process's memory. Nothing here logs, and no error holds a body, an address or a header.
+
+    hub = HubClient(root.hubs[0], org=ring.org, key=ring.signing)
+    answer = hub.submit(body)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import httpx
+
+from broker.desk.errors import DeskError
+from broker.service.addresses import is_loopback
+from contracts.encoding import (
+    JsonObject,
+    b64decode,
+    bytes_of,
+    dump_json,
+    list_of,
+    number_of,
+    parse_object,
+    text_of,
+)
+from contracts.envelope import MAX_BODY
+from contracts.envelope import MEDIA_TYPE as ENVELOPE_TYPE
+from contracts.errors import ContractError
+from contracts.identifiers import Eid, Mid, OrgId, parse_eid
+from contracts.login import NONCE_SIZE, LoginProof, sign_login
+from contracts.notice import MAX_NOTICE
+from contracts.root import Hub
+from contracts.signing import SigningKey
+from contracts.statements import Statement
+
+Clock = Callable[[], int]
+
+TIMEOUT: Final = httpx.Timeout(20.0, connect=10.0)  # bad connections are the normal case
+LEASE_AT_ONCE: Final = 20
+# 20 envelopes in Base64 within JSON, with room for leases.
+_MAX_LEASE_ANSWER: Final = LEASE_AT_ONCE * (MAX_BODY * 4 // 3 + 1024)
+_MAX_ANSWER: Final = 8 * 1024 * 1024
+_MOST_PATIENCE: Final = 3600  # seconds; longer than this no server's Retry-After binds us
+
+
+class Unreachable(Exception):  # noqa: N818 - named by what is true
+    """The world: no connection, a timeout, 429, 503, 507. Try again after `retry_after` seconds."""
+
+    def __init__(self, retry_after: int | None = None) -> None:
+        super().__init__("unreachable")
+        self.retry_after = retry_after
+
+
+class HubRefused(Exception):  # noqa: N818 - named by what is true
+    """The hub refused this envelope for good; `code` is from its problem answer."""
+
+    def __init__(self, code: str, field: str = "") -> None:
+        super().__init__(code)
+        self.code = code
+        self.field = field
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """An envelope lent by the mailbox until it is acknowledged or given back."""
+
+    id: str
+    eid: Eid
+    attempt: int
+    body: bytes = field(repr=False)
+
+
+class HubClient:
+    """One device's conversation with one hub; logs in by itself when it must."""
+
+    def __init__(self, hub: Hub, *, org: OrgId, key: SigningKey, clock: Clock) -> None:
+        self._hub, self._org, self._key, self._clock = hub, org, key, clock
+        self._http = web_client(hub.url)
+        self._token: str | None = None
+
+    def check(self) -> None:
+        """Ask who is there. Raises `Unreachable`, or `DeskError` where it is not our hub."""
+        fields = _fields(self._send("GET", "/v1/hub"))
+        if fields.get("hub") != self._hub.id:
+            raise DeskError("hub_not_itself")
+
+    def submit(self, body: bytes) -> bytes:
+        """Hand an envelope over; the notice's bytes, still to be verified.
+
+        Raises `HubRefused`, `Unreachable`, `DeskError("login_refused")`.
+        """
+        return self._authorised(
+            "POST", "/v1/envelopes", content=body, content_type=ENVELOPE_TYPE
+        ).content[: MAX_NOTICE + 1]
+
+    def notice(self, mid: Mid) -> bytes | None:
+        """The newest notice about an envelope of ours, or none."""
+        try:
+            return self._authorised("GET", f"/v1/notices/{mid}").content[: MAX_NOTICE + 1]
+        except HubRefused as refused:
+            if refused.code in ("not_found", "unknown_envelope", "http_404"):
+                return None
+            raise
+
+    def lease(self) -> tuple[Lease, ...]:
+        """What has arrived for this device, a batch at most."""
+        content = dump_json({"max": LEASE_AT_ONCE})
+        answer = self._authorised("POST", "/v1/mailbox/lease", content=content)
+        fields = _fields(answer, limit=_MAX_LEASE_ANSWER)
+        try:
+            return tuple(_lease(item) for item in list_of(fields, "items"))
+        except ContractError:
+            raise Unreachable from None
+
+    def settle(self, *, acknowledge: Iterable[str] = (), give_back: Iterable[str] = ()) -> None:
+        """Tell the mailbox which leases are done with, and which to lend again uncounted."""
+        content = dump_json({"acknowledge": list(acknowledge), "give_back": list(give_back)})
+        self._authorised("POST", "/v1/mailbox/ack", content=content)
+
+    def close(self) -> None:
+        """Close the connections and forget the token."""
+        self._token = None
+        self._http.close()
+
+    def _authorised(
+        self,
+        method: str,
+        path: str,
+        *,
+        content: bytes = b"",
+        content_type: str = "application/json",
+    ) -> httpx.Response:
+        headers = {"Content-Type": content_type} if content else {}
+        for fresh in (False, True):
+            token = self._log_in() if fresh or self._token is None else self._token
+            answer = self._try(
+                method,
+                path,
+                content=content,
+                headers=headers | {"Authorization": f"Bearer {token}"},
+            )
+            if answer.status_code != 401:
+                return _checked(answer)
+            self._token = None
+        raise DeskError("login_refused", rule=_code(answer).replace("_", " "))
+
+    def _log_in(self) -> str:
+        nonce = _fields(self._send("POST", "/v1/login/nonce", content=b"{}"))
+        try:
+            proof = LoginProof(
+                server=self._hub.id,  # as the root file names it, never as the server says
+                org=self._org,
+                device=self._key.key_id,
+                nonce=bytes_of(nonce, "nonce", size=NONCE_SIZE),
+                iat=self._clock(),
+            )
+            self._token = text_of(self._login_answer(sign_login(proof, self._key)), "token")
+        except ContractError:
+            raise DeskError("hub_not_itself") from None
+        return self._token
+
+    def _login_answer(self, proof: bytes) -> JsonObject:
+        try:
+            return _fields(self._send("POST", "/v1/login", content=proof))
+        except HubRefused as refused:
+            raise DeskError("login_refused", rule=refused.code.replace("_", " ")) from None
+
+    def _send(self, method: str, path: str, *, content: bytes = b"") -> httpx.Response:
+        headers = {"Content-Type": "application/json"} if content else {}
+        return _checked(self._try(method, path, content=content, headers=headers))
+
+    def _try(
+        self, method: str, path: str, *, content: bytes, headers: Mapping[str, str]
+    ) -> httpx.Response:
+        return _request(self._http, method, path, content=content, headers=headers)
+
+
+class DirectoryClient:
+    """The directory's public search, and the door for our own organisation's statements."""
+
+    def __init__(self, url: str) -> None:
+        self._http = web_client(url)
+
+    def search(self, parameters: Mapping[str, str]) -> Mapping[str, Any]:
+        """A page of services. The query travels in the body: addresses end in logs.
+
+        HSDS JSON has fractions (coordinates), so it is not the strict JSON of the contracts; it
+        is shown, never believed.
+        """
+        answer = _request(
+            self._http,
+            "POST",
+            "/services",
+            content=dump_json(dict(parameters)),
+            headers={"Content-Type": "application/json", "Accept": "application/json"},
+        )
+        page = _checked(answer, refused="directory_refused").json()
+        if not isinstance(page, dict):
+            raise DeskError("directory_unreadable")
+        return page
+
+    def publish(self, statement: Statement) -> int:
+        """Add a statement to the log; its place there. Raises `HubRefused`, `Unreachable`."""
+        headers = {"Content-Type": "application/json"}
+        answer = _request(
+            self._http, "POST", "/log/statements", content=statement.render(), headers=headers
+        )
+        try:
+            return number_of(_fields(_checked(answer)), "index")
+        except ContractError:
+            raise DeskError("directory_unreadable") from None
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+
+def web_client(url: str) -> httpx.Client:
+    """A client for one server: TLS verified, no redirect followed to somewhere else.
+
+    An organisation's own proxy (`HTTPS_PROXY`) is used, except towards this computer itself.
+    """
+    here = is_loopback(urlsplit(url).hostname or "")
+    return httpx.Client(base_url=url, timeout=TIMEOUT, follow_redirects=False, trust_env=not here)
+
+
+def _request(
+    http: httpx.Client, method: str, path: str, *, content: bytes, headers: Mapping[str, str]
+) -> httpx.Response:
+    try:
+        return http.request(method, path, content=content or None, headers=headers)
+    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError):
+        raise Unreachable from None  # the original holds the request
+
+
+def _checked(answer: httpx.Response, *, refused: str | None = None) -> httpx.Response:
+    if len(answer.content) > max(_MAX_ANSWER, _MAX_LEASE_ANSWER):
+        raise Unreachable
+    if answer.is_success:
+        return answer
+    if answer.status_code in (408, 429, 502, 503, 504, 507) or answer.status_code >= 500:
+        raise Unreachable(_retry_after(answer))
+    if refused is not None:
+        raise DeskError(refused, rule=_code(answer).replace("_", " "))
+    raise HubRefused(_code(answer), _member(answer, "field"))
+
+
+def _fields(answer: httpx.Response, *, limit: int = _MAX_ANSWER) -> JsonObject:
+    try:
+        return parse_object(answer.content, limit=limit)
+    except ContractError:
+        raise Unreachable from None  # something else answers there, such as a café's login page
+
+
+def _lease(item: object) -> Lease:
+    fields = item if isinstance(item, dict) else {}
+    return Lease(
+        id=text_of(fields, "lease"),
+        eid=parse_eid(text_of(fields, "eid")),
+        attempt=number_of(fields, "attempt"),
+        body=b64decode(text_of(fields, "envelope"), field="envelope"),
+    )
+
+
+def _code(answer: httpx.Response) -> str:
+    return _member(answer, "code") or f"http_{answer.status_code}"
+
+
+def _member(answer: httpx.Response, name: str) -> str:
+    """A short identifier out of a problem answer; anything else a server says is not repeated."""
+    try:
+        value = parse_object(answer.content, limit=16 * 1024).get(name, "")
+    except ContractError:
+        return ""
+    safe = isinstance(value, str) and len(value) <= 64 and value.replace("_", "").isalnum()
+    return value if safe and isinstance(value, str) and value.isascii() else ""
+
+
+def _retry_after(answer: httpx.Response) -> int | None:
+    value = answer.headers.get("Retry-After", "")
+    if value.isascii() and value.isdecimal():
+        return min(int(value[:6]), _MOST_PATIENCE)
+    try:
+        parsedate_to_datetime(value)
+    except (TypeError, ValueError):
+        return None
+    return 60  # a date by the server's clock; a minute is as good

@@ -1,0 +1,101 @@
+"""One round of a desk's errands; the command line and the web desk's background loop both call it.
+
+Old secrets are deleted, keys kept published, mail fetched, what is due sent. What the world does
+not allow now (no connection, a server away) is reported and tried again in the next round; it is
+never an error, since nothing is lost. A hard stop of the log is: then nothing is sent or fetched.
+
+    round_ = tick(desk, eager=True)      # eager: somebody looks on, so no back-off
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from broker.desk.client import Unreachable
+from broker.desk.errors import DeskError
+from broker.desk.outbox import Delivered, deliver
+from broker.desk.receiving import Received, receive
+from broker.desk.unlocking import SYNC_EVERY, Desk
+from broker.desk.weeks import forget_old_weeks, tend_keys
+from broker.mirror import HardStop
+from broker.service.failures import Failure
+
+# Rounds within a round: what was sealed again, or came after a full batch, goes at once.
+MOST_ROUNDS: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What one round did. `troubles` print as sentences; each has a `code` for translation."""
+
+    delivered: Delivered = field(default_factory=Delivered)
+    received: Received = field(default_factory=Received)
+    troubles: tuple[Failure, ...] = ()
+
+
+def tick(desk: Desk, *, eager: bool = False) -> Round:
+    """Do what can be done now. Raises only for faults of our own; safe in several processes."""
+    now = desk.clock()
+    forget_old_weeks(desk, now=now)
+    with desk.store.writing() as rows:
+        rows.sweep(now)
+    trouble = _follow(desk)
+    if isinstance(trouble, HardStop) or _is(trouble, "not_admitted"):
+        return Round(troubles=_some(trouble))
+    received, hindrance = _fetch(desk)
+    delivered = _deliver(desk, eager=eager)
+    return Round(delivered, received, _some(trouble, hindrance, delivered.trouble))
+
+
+def _follow(desk: Desk) -> Failure | None:
+    """Look at the log, and keep our own keys in it published."""
+    try:
+        desk.log.ensure_fresh(SYNC_EVERY)
+        if desk.log.register.organisation(desk.org) is None:
+            desk.log.sync()  # we wait to be admitted: that may have been a moment ago
+        if desk.log.register.organisation(desk.org) is None:
+            return DeskError("not_admitted")
+        tend_keys(desk)
+    except Unreachable:
+        return DeskError("directory_unreachable")
+    except Failure as trouble:
+        return trouble
+    return None
+
+
+def _fetch(desk: Desk) -> tuple[Received, Failure | None]:
+    try:
+        return receive(desk), None
+    except Unreachable:
+        return Received(), DeskError("hub_unreachable")
+    except Failure as trouble:  # the directory too old, a hard stop, a hub that is not ours
+        return Received(), trouble
+
+
+def _deliver(desk: Desk, *, eager: bool) -> Delivered:
+    total = latest = deliver(desk, eager=eager)
+    for _ in range(MOST_ROUNDS):
+        if not latest.acted:
+            break
+        latest = deliver(desk)
+        total = _sum(total, latest)
+    return total
+
+
+def _sum(one: Delivered, other: Delivered) -> Delivered:
+    return Delivered(
+        accepted=one.accepted + other.accepted,
+        failed=one.failed + other.failed,
+        waiting=other.waiting,
+        trouble=other.trouble,
+    )
+
+
+def _is(trouble: Failure | None, code: str) -> bool:
+    return isinstance(trouble, DeskError) and trouble.code == code
+
+
+def _some(*troubles: Failure | None) -> tuple[Failure, ...]:
+    """Each once: two servers may be away for the same reason."""
+    return tuple({str(one): one for one in troubles if one is not None}.values())

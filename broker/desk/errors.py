@@ -1,0 +1,162 @@
+"""What the desk says when something cannot be done: a code for programs, a sentence for people.
+
+A sentence tells what happened, that nothing is lost, and who does what next. This file refuses
+to know values: a detail is an organisation's id, a file the user named, a count; never a word
+of a case. The web desk translates by `code` and `details`; the command line prints `str(error)`.
+
+    raise DeskError("unknown_organisation", org=to)
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Mapping
+from typing import Final
+
+from broker.service.failures import Failure
+from contracts.errors import ContractError
+
+
+class DeskError(Failure):
+    """The desk refuses or could not do what it was asked; nothing was changed or queued.
+
+    `code` is a key of `SENTENCES`; `details` are the words that its sentence leaves open.
+    """
+
+    def __init__(self, code: str, **details: str | int) -> None:
+        super().__init__(code)
+        self.code = code
+        self.details = details
+
+    def __str__(self) -> str:
+        return sentence(self.code, **self.details)
+
+
+def from_contract(error: ContractError) -> DeskError:
+    """A rule of the agreement that was broken, as the desk's own sentence where it has one."""
+    if error.code in SENTENCES and not _open_words(error.code) - {"field"}:
+        return DeskError(error.code, field=error.field)
+    return DeskError("rule_broken", rule=error.code.replace("_", " "), field=error.field or "it")
+
+
+def sentence(code: str, **details: str | int) -> str:
+    """The sentence of a code; an unknown code (a newer hub's) still makes one."""
+    text = SENTENCES.get(code)
+    if text is None:
+        return f"This was refused ({code.replace('_', ' ')}). Nothing was lost; ask your operator."
+    return text.format_map(details)
+
+
+# By code. What is in braces is given as details.
+SENTENCES: Final[Mapping[str, str]] = {
+    # keys and passphrases
+    "not_handed_over": "The command did not handle {count} of the received messages. They are kept "
+    "and will be handed over again.",
+    "no_command": "The command given to --exec cannot be started. What was received is kept and "
+    "will be handed over later; correct the command.",
+    "unknown_kind": "The kind of an organisation is one of: {kinds}. Nothing was made.",
+    "unknown_country": "A country is given as two lower-case letters, such as my or bd. Nothing "
+    "was made.",
+    "no_desk": "There is no desk in {home} yet. Run `rujukan init` first.",
+    "desk_exists": "There is already a desk in {home}; its keys were left untouched. "
+    "Use another RUJUKAN_HOME for a second desk.",
+    "key_file_open_to_others": "Other people on this computer may read {path}, so it was not "
+    "used. Run `chmod 600 {path}` and try again.",
+    "key_file_unreadable": "{path} is not a key file that this version understands. It was left "
+    "as it is; restore it from where you keep it, or ask your operator.",
+    "key_file_exists": "{path} is there already and was left untouched. Name another file.",
+    "key_file_folder": "{path} cannot be written: its folder is missing or not yours. "
+    "Nothing was made; plug in the stick or name another file.",
+    "wrong_passphrase": "This passphrase does not open {path} (or the file is damaged). "
+    "Nothing was changed; try again.",
+    "no_passphrase": "There is no terminal to ask for the passphrase. Set "
+    "RUJUKAN_PASSPHRASE_FILE to a file that holds it.",
+    "passphrase_file_unreadable": "RUJUKAN_PASSPHRASE_FILE names a file that cannot be read as "
+    "text. Nothing was opened; correct it.",
+    "passphrases_differ": "The two passphrases differ. Nothing was made; try again.",
+    "passphrase_short": "The passphrase is too short: it needs at least {least} characters. "
+    "Four or five unrelated words do well.",
+    "passphrase_weak": "This passphrase is too easy to guess. Four or five unrelated words do "
+    "well.",
+    "other_network": "These keys belong to the network {net}, the root file to {other}. "
+    "Nothing was sent; set RUJUKAN_ROOT_FILE to the right one.",
+    "archive_damaged": "A record in the desk's database cannot be opened: it was changed from "
+    "outside or belongs to other keys. Nothing was overwritten; restore the folder.",
+    "busy": "Another Rujukan process is changing the keys of this desk. Try again in a minute.",
+    # who can be written to
+    "unknown_organisation": "{org} is not an organisation of this network, as far as its log "
+    "says. Nothing was queued; look it up with `rujukan find`.",
+    "cannot_receive_yet": "{org} cannot receive yet: it has no desk with keys valid today. "
+    "Nothing was queued; phone them instead.",
+    "ourselves": "{org} is your own organisation. Nothing was queued.",
+    "no_route": "No signed agreement carries referrals between {ours} and {theirs}. Nothing was "
+    "queued; a coordinator can tell you about the route.",
+    "route_suspended": "New referrals between {ours} and {theirs} are suspended; running cases "
+    "go on. Nothing was queued; phone them or your coordinator.",
+    "stale_mirror": "The directory has not been reached for {hours} hours, so nobody's keys can "
+    "be trusted today. Nothing was queued; get online and try again.",
+    "hard_stop": "The directory shows a history that does not fit what this desk has seen "
+    "before. Nothing is sent or fetched until your operator has looked into it.",
+    "not_admitted": "Your organisation is not in the network's log yet. Hand the admission file "
+    "to the operator of the directory; until then nothing can be sent.",
+    "device_not_in_force": "This desk's own key is not in force in the network's log. Nothing "
+    "was sent; ask your organisation's administrator.",
+    # what is sent
+    "no_keys": "{org} cannot receive yet: it has no desk with keys valid today. "
+    "Nothing was queued; phone them instead.",
+    "not_json": "The referral is not JSON that can be read unambiguously. Nothing was queued; "
+    "`rujukan send --example` prints a complete one to edit.",
+    "schema": "The referral breaks the agreed form: {problems}. Nothing was queued; correct it "
+    "and try again.",
+    "consent": "The consent does not cover this (in {field}): it must name exactly this recipient, "
+    "be in force, and list everything that is told. Nothing was queued; ask the person again.",
+    "too_large": "This is larger than an envelope may be. Nothing was queued; shorten the note.",
+    "rule_broken": "A rule of the network forbids this ({rule}, in {field}). Nothing was queued.",
+    # cases
+    "no_case": "There is no case {ref} on this desk. `rujukan inbox` lists them.",
+    "ambiguous": "There are several cases {ref}: name the organisation too, as in {hint}.",
+    "illegal_transition": "This case is {state}: it cannot be answered so. Nothing was sent; "
+    "possible now: {allowed}.",
+    "not_receiver": "You sent this referral; only the organisation that received it answers it.",
+    # answers of the hub about one envelope
+    "not_an_organisation_id": "An organisation is named by its id, such as "
+    "my-0123456789abcdef. `rujukan find` shows it.",
+    "recipient_has_no_keys": "Their desk has no keys valid today any more, so this could not be "
+    "sealed again for it. It was not sent; phone them.",
+    "unknown_recipient": "The hub does not know this organisation. It was not sent; phone them, "
+    "and tell your operator.",
+    "duplicate_conflict": "The hub already holds another envelope under this number, which should "
+    "never happen. Nothing was overwritten; tell your operator.",
+    "root_file_unreadable": "The root file {path} cannot be read. Nothing was changed; correct "
+    "RUJUKAN_ROOT_FILE.",
+    "no_hub": "The root file names no hub, so nothing can be sent. Ask your coordinator for a "
+    "newer one.",
+    "hub_unreachable": "The hub cannot be reached. What is to be sent is kept and goes out later.",
+    "hub_not_itself": "What answered in the hub's place is not the hub of the root file. Nothing "
+    "was handed over; what is to be sent is kept. Tell your operator.",
+    "login_refused": "The hub does not let this desk in ({rule}). What is to be sent is kept; ask "
+    "your operator.",
+    "directory_unreachable": "The directory cannot be reached. Nothing is lost; try again later.",
+    "directory_refused": "The directory refused this ({rule}). Nothing was changed.",
+    "directory_unreadable": "The directory's answer could not be read. Nothing is lost; tell its "
+    "operator.",
+    "undeliverable": "The hub could not deliver this. It was not shown to anyone; phone them.",
+    "peer_undecryptable": "Their desk could not open this. Phone them, then send anew.",
+    "peer_not_for_me": "Their desk says that this was not for it. Phone them.",
+    "peer_time": "Their desk refused this as too late or too early: a clock is wrong. Phone them.",
+    "peer_contract_unknown": "Their desk does not know this kind of message yet. Phone them.",
+    "peer_schema": "Their desk could not read what is in this. Phone them, and tell your operator.",
+    "peer_version_unsupported": "Their desk runs an older version that cannot read this. Phone "
+    "them.",
+    "peer_consent": "Their desk refused this, because its consent does not name them or has "
+    "expired. Ask the person again.",
+    "peer_duplicate_conflict": "Their desk already holds something else under this number. Phone "
+    "them, and tell your operator.",
+    "expired": "This was not delivered in time and will not be any more. Phone them, or send anew.",
+    "consent_expired": "The consent ran out before this could be sent, so it was not. Ask the "
+    "person again and send anew.",
+}
+
+
+def _open_words(code: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(SENTENCES[code]) if name}

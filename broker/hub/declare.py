@@ -1,0 +1,138 @@
+"""`declare`: bring RabbitMQ to what `topology` says, and say what could not be done.
+
+Objects are declared over AMQP, policies over the management API, with the same user. Without
+a management URL the policies are named as not set. Repeating it changes nothing. It refuses to
+delete or to change what stands.
+
+    report = declare(queue_url, management_url)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote, unquote, urlsplit
+
+import httpx
+
+from broker import amqp
+from broker.hub import topology
+from broker.service.failures import Failure
+
+MANAGEMENT_SECONDS: Final = 10.0
+
+
+class ManagementUnavailable(Failure):
+    """The management API could not be reached or refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What stands now, what was not set, and what the operator should look at."""
+
+    objects: tuple[str, ...]
+    policies: tuple[str, ...]
+    not_set: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def declare(queue_url: str, management_url: str | None) -> Report:
+    """Declare everything. Raises `QueueUnavailable`, `ManagementUnavailable`."""
+    amqp.declare(
+        queue_url,
+        exchanges=topology.EXCHANGES,
+        queues=topology.QUEUES,
+        bindings=topology.BINDINGS,
+    )
+    objects = tuple(one.name for one in (*topology.EXCHANGES, *topology.QUEUES))
+    names = tuple(policy.name for policy in topology.POLICIES)
+    if management_url is None:
+        return Report(objects, (), names, ())
+    with _management(queue_url, management_url) as api:
+        _set_policies(api, amqp.virtual_host(queue_url))
+        nodes, users = _read(api, "/api/nodes"), _read(api, "/api/users?columns=name")
+    return Report(objects, names, (), (*disk_warnings(nodes), *user_warnings(users)))
+
+
+def disk_warnings(nodes: Iterable[dict[str, Any]]) -> tuple[str, ...]:
+    """A sentence for every node whose free-space alarm comes too late to keep what it confirmed.
+
+    `nodes` as `GET /api/nodes` gives them: `disk_free_limit` in bytes. The size of the
+    write-ahead log is not in there; it is read from the node's own files where they are ours to
+    read, else taken to be what our configuration sets.
+    """
+    return tuple(
+        f"Node {node.get('name', '?')} stops accepting messages only when less than "
+        f"{limit} bytes of disk are free; it needs at least {needed} (4 times its write-ahead "
+        "log), else a full disk can lose confirmed messages. Raise disk_free_limit.absolute."
+        for node in nodes
+        if isinstance(limit := node.get("disk_free_limit"), int)
+        and limit < (needed := topology.DISK_TO_WAL * wal_bytes(node.get("config_files", ())))
+    )
+
+
+def user_warnings(users: Iterable[dict[str, Any]]) -> tuple[str, ...]:
+    """RabbitMQ's first user has a password everybody knows."""
+    if any(user.get("name") == "guest" for user in users):
+        return ("RabbitMQ still has the user guest. Delete it where others can reach the port.",)
+    return ()
+
+
+def wal_bytes(config_files: Iterable[str]) -> int:
+    """`raft.wal_max_size_bytes` of the first of these files that sets it."""
+    for name in config_files:
+        for line in _lines(Path(name)):
+            key, _, value = line.partition("=")
+            if key.strip() == "raft.wal_max_size_bytes" and value.strip().isdecimal():
+                return int(value)
+    return topology.WAL_BYTES
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return []
+
+
+def _management(queue_url: str, management_url: str) -> httpx.Client:
+    parts = urlsplit(queue_url)
+    user, password = unquote(parts.username or "guest"), unquote(parts.password or "guest")
+    return httpx.Client(base_url=management_url, auth=(user, password), timeout=MANAGEMENT_SECONDS)
+
+
+def _set_policies(api: httpx.Client, vhost: str) -> None:
+    for policy in topology.POLICIES:
+        body = {
+            "pattern": policy.pattern,
+            "definition": dict(policy.definition),
+            "apply-to": "queues",
+        }
+        _request(api, "PUT", f"/api/policies/{quote(vhost, safe='')}/{policy.name}", body)
+
+
+def _read(api: httpx.Client, path: str) -> list[dict[str, Any]]:
+    """What an operator's user may see; a user without that right sees nothing, and so do we."""
+    try:
+        answer = api.get(path)
+    except httpx.HTTPError:
+        raise _unavailable() from None
+    value = answer.json() if answer.status_code == httpx.codes.OK else []
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def _request(api: httpx.Client, method: str, path: str, body: Mapping[str, object]) -> None:
+    try:
+        api.request(method, path, json=body).raise_for_status()
+    except httpx.HTTPError:
+        raise _unavailable() from None
+
+
+def _unavailable() -> ManagementUnavailable:
+    return ManagementUnavailable(
+        "RabbitMQ's management API could not be reached or refused this user. The queues stand "
+        "and no message is lost, but limits may not be set. Check RUJUKAN_QUEUE_MANAGEMENT_URL "
+        "and that the queue's user has the tag policymaker, then repeat rujukan-hub declare."
+    )

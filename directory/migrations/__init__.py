@@ -1,0 +1,1 @@
+"""How the directory's tables came to be what they are; run by `broker.service.database.migrate`."""

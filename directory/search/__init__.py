@@ -1,0 +1,1 @@
+"""Finding a service in ten languages: how text is folded, the index, and the search itself."""

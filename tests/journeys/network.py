@@ -1,0 +1,205 @@
+"""A running network of real processes: a directory, a hub, and desks on the command line.
+
+    with running(tmp_path) as network:
+        ours = network.desk("my")
+        found = ours.json("find", "--country", "bd")
+
+Every command is the installed one, with its own folder and nothing of the test's environment.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from tests.services.ports import LOOPBACK, free_port, wait_for_port
+from tests.services.processes import Child, start
+
+NET: Final = "demo.journey"
+PASSPHRASE: Final = "fig lantern meadow quartz"
+_BIN: Final = Path(sys.executable).parent
+_PATIENCE: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a command said and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def value(self) -> Any:
+        """Its one line of JSON."""
+        return json.loads(self.out)
+
+
+@dataclass(frozen=True, slots=True)
+class CommandLineDesk:
+    """One desk's folder and environment."""
+
+    folder: Path
+    environ: Mapping[str, str] = field(repr=False)
+    org: str = ""
+
+    @property
+    def home(self) -> Path:
+        return self.folder / "home"
+
+    def run(self, *words: str, given: bytes = b"") -> Outcome:
+        """Run `rujukan` to its end."""
+        done = subprocess.run(
+            [_BIN / "rujukan", *words],
+            input=given,
+            capture_output=True,
+            env=dict(self.environ),
+            cwd=self.folder,
+            timeout=_PATIENCE,
+            check=False,
+        )
+        return Outcome(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def json(self, *words: str, given: bytes = b"") -> Any:
+        """What it says with --json; the command must succeed."""
+        outcome = self.run(*words, "--json", given=given)
+        assert outcome.code == 0, f"{words}: {outcome}"
+        return outcome.value
+
+
+@dataclass(slots=True)
+class RunningNetwork:
+    """The servers, and what a desk needs to know of them."""
+
+    folder: Path
+    ports: tuple[int, int]
+    directory_environ: Mapping[str, str] = field(repr=False)
+    hub_environ: Mapping[str, str] = field(repr=False)
+    children: dict[str, Child] = field(default_factory=dict)
+
+    @property
+    def root_file(self) -> Path:
+        return self.folder / "root.json"
+
+    def desk(self, country: str, *, admitted: bool = True) -> CommandLineDesk:
+        """A new organisation with one desk."""
+        desk = self._new_desk(country)
+        made = desk.json(
+            "init", "--country", country, "--kind", "ngo",
+            "--root-key-file", str(desk.folder / "stick.key"),
+            "--admission-file", str(desk.folder / "admission.json"),
+        )  # fmt: skip
+        if admitted:
+            self.admit(desk.folder / "admission.json")
+        return CommandLineDesk(desk.folder, desk.environ, made["org"])
+
+    def admit(self, admission: Path) -> None:
+        """What the directory's operator does."""
+        _must("rujukan-directory", "import-org", str(admission), environ=self.directory_environ)
+
+    def list_services(self, table: str) -> None:
+        """Import a listing."""
+        file = self.folder / "listing.csv"
+        file.write_text(table, encoding="utf-8")
+        _must("rujukan-directory", "import", str(file), environ=self.directory_environ)
+
+    @contextmanager
+    def serving(self, name: str) -> Iterator[Child]:
+        """Run `directory` or `hub` for the length of the block."""
+        port = self.ports[0 if name == "directory" else 1]
+        environ = self.directory_environ if name == "directory" else self.hub_environ
+        command = [_BIN / f"rujukan-{name}", "serve"]
+        log = self.folder / f"{name}.log"
+        with start(name, command, log=log, environ=environ, folder=self.folder) as child:
+            wait_for_port(port, child=child)
+            yield child
+
+    def _new_desk(self, country: str) -> CommandLineDesk:
+        folder = self.folder / f"desk-{country}-{len(list(self.folder.iterdir()))}"
+        folder.mkdir()
+        passphrase = folder / "passphrase"
+        passphrase.write_text(PASSPHRASE + "\n", encoding="utf-8")
+        environ = _plain_environ() | {
+            "RUJUKAN_HOME": str(folder / "home"),
+            "RUJUKAN_ROOT_FILE": str(self.root_file),
+            "RUJUKAN_DIRECTORY_URL": self.directory_environ["RUJUKAN_PUBLIC_URL"],
+            "RUJUKAN_ROUTES_FILE": self.hub_environ["RUJUKAN_ROUTES_FILE"],
+            "RUJUKAN_PASSPHRASE_FILE": str(passphrase),
+            "RUJUKAN_LOG_LEVEL": "DEBUG",
+        }
+        return CommandLineDesk(folder, environ)
+
+
+def prepare(folder: Path) -> RunningNetwork:
+    """Keys, root file and settings of a new network; nothing runs yet."""
+    ports = free_port(), free_port()
+    urls = [f"http://{LOOPBACK}:{port}" for port in ports]
+    routes = folder / "routes.json"
+    signed = {"pair": ["my", "bd"], "state": "signed", "note": "DEMO: signed for this test only"}
+    routes.write_text(json.dumps({"demo": True, "routes": [signed]}), encoding="utf-8")
+    hub_key = {"RUJUKAN_HUB_KEY_FILE": str(folder / "hub.key")}
+    made = json.loads(_must("rujukan-hub", "key", "--json", environ=_plain_environ() | hub_key))
+    _must(
+        "rujukan-directory", "root-file", "--net", NET, "--hub-url", urls[1],
+        "--hub-key", made["key"], "--out", str(folder / "root.json"),
+        *_log_key_option(folder),
+        environ=_plain_environ(),
+    )  # fmt: skip
+    common = _plain_environ() | {
+        "RUJUKAN_ROOT_FILE": str(folder / "root.json"),
+        "RUJUKAN_LOG_LEVEL": "DEBUG",
+        "RUJUKAN_WORKERS": "1",
+        "RUJUKAN_PUBLIC_URL": urls[0],
+    }
+    directory = common | {
+        "RUJUKAN_DATABASE_URL": f"sqlite:///{folder}/directory.db",
+        "RUJUKAN_INDEX_FILE": str(folder / "index.db"),
+        "RUJUKAN_PORT": str(ports[0]),
+    }
+    hub = (
+        common
+        | hub_key
+        | {
+            "RUJUKAN_DATABASE_URL": f"sqlite:///{folder}/hub.db",
+            "RUJUKAN_DIRECTORY_URL": urls[0],
+            "RUJUKAN_ROUTES_FILE": str(routes),
+            "RUJUKAN_PORT": str(ports[1]),
+        }
+    )
+    return RunningNetwork(folder, ports, directory, hub)
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[RunningNetwork]:
+    """A network whose directory and hub serve."""
+    network = prepare(folder)
+    with network.serving("directory"), network.serving("hub"):
+        yield network
+
+
+def _log_key_option(folder: Path) -> Sequence[str]:
+    return ("--log-key-file", str(folder / "log.key"))
+
+
+def _plain_environ() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("RUJUKAN_")}
+
+
+def _must(program: str, *words: str, environ: Mapping[str, str]) -> str:
+    done = subprocess.run(
+        [_BIN / program, *words],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        env=dict(environ),
+        timeout=_PATIENCE,
+        check=False,
+    )
+    assert done.returncode == 0, f"{program} {words}: {done.stderr.decode()}{done.stdout.decode()}"
+    return done.stdout.decode()

@@ -1,0 +1,193 @@
+"""The application's parts: tables, index that follows the database, commands, settings."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from click.testing import CliRunner, Result
+
+from broker.service.database import migrate, version_table
+from contracts.codes import ORG_KINDS, POPULATIONS, SERVICES
+from contracts.encoding import b64encode, dump_json, parse_json
+from contracts.root import parse_root
+from contracts.signing import SigningKey
+from directory import taxonomies
+from directory.cli import main
+from directory.db import db
+from directory.models import Base
+from directory.search.current import Search
+from directory.search.query import Query
+from tests.unit.directory.support import (
+    GOOD,
+    Member,
+    csv_file,
+    new_engine,
+    served,
+    store,
+    write_root_file,
+)
+
+
+def test_the_migrations_make_the_tables_of_the_models(tmp_path: Path) -> None:
+    engine = new_engine(tmp_path)
+    migrate(engine, "directory")
+    options = {"version_table": version_table("directory"), "compare_type": True}
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts=options)
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_flask_sqlalchemy_opens_the_database_in_our_way(tmp_path: Path) -> None:
+    app = served(tmp_path).app
+    with app.app_context(), db.engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar_one() == 1
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar_one() == 2
+
+
+def test_the_index_follows_the_listings(tmp_path: Path) -> None:
+    engine = new_engine(tmp_path)
+    search = Search(engine, tmp_path / "index.db")
+    other_worker = Search(engine, tmp_path / "index.db")
+    assert search.find(Query()).total == 0
+    store(engine, [GOOD])
+    assert search.find(Query(text="harapan")).total == 1
+    assert other_worker.find(Query(text="harapan")).total == 1
+    store(engine, [{**GOOD, "service_name": "Rumah Baharu", "org_name": "Baharu DEMO"}])
+    assert search.find(Query(text="harapan")).total == 0
+    assert other_worker.find(Query(text="baharu")).total == 1
+
+
+def test_a_damaged_or_missing_index_is_made_again(tmp_path: Path) -> None:
+    engine, path = new_engine(tmp_path), tmp_path / "index.db"
+    store(engine, [GOOD])
+    path.write_bytes(b"not an index")
+    assert Search(engine, path).find(Query()).total == 1
+    path.unlink()
+    assert Search(engine, path).find(Query()).total == 1
+
+
+def test_a_search_is_found_in_no_log_and_in_no_file(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    directory = served(tmp_path)
+    store(directory.engine, [GOOD])
+    for address in ("/services?search=qzqcanary", "/en/?q=qzqcanary", "/services?page=qzqcanary"):
+        directory.client.get(address)
+    directory.client.post("/services", json={"search": "qzqcanary"})
+    out = "".join(capfd.readouterr())
+    assert "qzqcanary" not in out
+    assert not any(b"qzqcanary" in file.read_bytes() for file in tmp_path.iterdir())
+
+
+def test_every_code_of_the_agreement_has_a_label_in_every_language() -> None:
+    agreed = {"service": SERVICES, "population": POPULATIONS, "organisation_kind": ORG_KINDS}
+    for name, codes in taxonomies.CODES.items():
+        assert set(agreed.get(name, codes)) == set(codes)
+        found = taxonomies.taxonomy(name)
+        assert found.review == "unreviewed"
+        for code in codes:
+            assert set(found.terms[code]) == set(taxonomies.INTERFACE_LANGUAGES)
+            assert all(words and all(words) for words in found.terms[code].values())
+
+
+def test_every_spoken_language_and_country_has_a_name() -> None:
+    for code in taxonomies.SPOKEN_LANGUAGES:
+        assert taxonomies.language_name(code, "en") != code
+    assert taxonomies.country_name("my", "bn") == "মালয়েশিয়া"
+    assert not taxonomies.is_country("XX")
+
+
+@pytest.fixture
+def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("RUJUKAN_DATABASE_URL", f"sqlite:///{tmp_path / 'directory.db'}")
+    monkeypatch.setenv("RUJUKAN_ROOT_FILE", str(write_root_file(tmp_path)))
+    monkeypatch.setenv("RUJUKAN_INDEX_FILE", str(tmp_path / "index.db"))
+    # It takes over the interpreter's hooks, which here are pytest's.
+    monkeypatch.setattr("directory.cli.configure_logging", lambda *_: None)
+    return tmp_path
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def test_the_import_command_reports_and_exits_by_outcome(environment: Path) -> None:
+    file = environment / "listings.csv"
+    file.write_bytes(csv_file([GOOD]))
+    tried = run("import", file, "--dry-run", "--json")
+    assert (tried.exit_code, json.loads(tried.stdout)["services"]["added"]) == (0, 1)
+    done = run("import", file)
+    assert done.exit_code == 0, done.output
+    assert "1 services added" in done.stdout
+    again = run("import", file, "--json")
+    assert json.loads(again.stdout)["services"] == {"added": 0, "changed": 0, "unchanged": 1}
+    file.write_bytes(csv_file([{**GOOD, "country": "qzqcanary"}]))
+    refused = run("import", file)
+    assert refused.exit_code == 1
+    assert "row 2, country" in refused.stderr
+    assert "qzqcanary" not in refused.output
+    assert run("import").exit_code == 2
+
+
+def test_the_import_org_command_admits_all_or_none(environment: Path) -> None:
+    def write(statements: Sequence[object]) -> Path:
+        file = environment / "admission.json"
+        file.write_bytes(dump_json({"statements": list(statements)}))  # type: ignore[arg-type]  # as parsed
+        return file
+
+    carried = [
+        parse_json(one.render(), limit=9999) for one in Member.new(now=int(time.time())).statements
+    ]
+    assert run("import-org", write(carried[1:])).exit_code == 1
+    done = run("import-org", write(carried), "--json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout) == {"statements": 3, "new": 3, "indexes": [0, 1, 2]}
+    again = run("import-org", write(carried), "--json")
+    assert json.loads(again.stdout)["new"] == 0
+
+
+def test_the_root_file_command_makes_a_root_file_and_the_logs_key(tmp_path: Path) -> None:
+    hub = b64encode(SigningKey.generate().public)
+    out = tmp_path / "root.json"
+    given = ["--hub-url", "http://127.0.0.1:8001", "--hub-key", hub, "--out", out]
+    made = run("root-file", "--net", "demo.test", *given, "--json")
+    assert made.exit_code == 0, made.output
+    root = parse_root(out.read_bytes())
+    assert json.loads(made.stdout)["hash"] == root.hash
+    key = tmp_path / "log.key"
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    assert run("root-file", "--net", "demo.test", *given).exit_code == 1
+    out.unlink()
+    assert run("root-file", "--net", "demo.test", *given).exit_code == 0
+    assert parse_root(out.read_bytes()).log.public == root.log.public
+    out.unlink()
+    key.chmod(0o644)
+    assert run("root-file", "--net", "demo.test", *given).exit_code == 1
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("net", ["real.example", "demo."])
+def test_a_root_file_without_witnesses_is_only_made_for_a_demonstration(
+    tmp_path: Path, net: str
+) -> None:
+    hub = b64encode(SigningKey.generate().public)
+    given = ["--hub-url", "http://127.0.0.1:8001", "--hub-key", hub]
+    out = tmp_path / "root.json"
+    assert run("root-file", "--net", net, *given, "--out", out).exit_code == 1
+    assert not out.exists()
+
+
+def test_missing_settings_are_told_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("RUJUKAN_")]:
+        monkeypatch.delenv(name)
+    refused = run("serve")
+    assert refused.exit_code == 1
+    assert refused.stderr.count("RUJUKAN_") >= 3
