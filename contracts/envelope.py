@@ -163,8 +163,6 @@ def parse_envelope(body: bytes) -> Envelope:
 
 def parse_header(data: bytes) -> Header:
     """Read a header, in whatever white space and order its sender signed. Raises `Malformed`."""
-    if len(data) > MAX_HEADER:
-        raise Malformed("too_large", "h")
     try:
         return _header(parse_object(data, limit=MAX_HEADER))
     except Malformed as fault:

@@ -30,13 +30,13 @@ class ContractError(Exception):
         return f"{self.meaning} ({self.code.replace('_', ' ')}{where})."
 
 
-class Malformed(ContractError):  # noqa: N818 - named by what is true, as h11 does
+class Malformed(ContractError):
     """These bytes do not have the agreed form. Whoever wrote them must write them anew."""
 
     meaning = "These bytes do not have the agreed form"
 
 
-class BadSignature(ContractError):  # noqa: N818 - named by what is true, as h11 does
+class BadSignature(ContractError):
     """The signature is not by the stated key over these bytes. Nothing in them may be believed."""
 
     meaning = "The signature does not fit these bytes and the stated key"
@@ -45,13 +45,13 @@ class BadSignature(ContractError):  # noqa: N818 - named by what is true, as h11
         super().__init__(code, field)
 
 
-class Refused(ContractError):  # noqa: N818 - named by what is true, as h11 does
+class Refused(ContractError):
     """Well-formed, but a rule forbids it: the hub's, the register's or the case's own."""
 
     meaning = "This was refused, because a rule forbids it"
 
 
-class Rejected(ContractError):  # noqa: N818 - named by what is true, as h11 does
+class Rejected(ContractError):
     """A received envelope could not be opened.
 
     `signed` tells whether its signature had been verified before the fault was found: only then

@@ -39,7 +39,7 @@ class Problem:
     schema_path: str
 
 
-class UnknownSchema(ContractError):  # noqa: N818 - named by what is true, like its family
+class UnknownSchema(ContractError):
     """No schema of this name is published by this version. Whoever wrote the message is newer."""
 
     meaning = "This version of Rujukan does not know the schema"

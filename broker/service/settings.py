@@ -256,6 +256,9 @@ def _row(declared: _Declared, readers: list[str]) -> str:
         default = "must be set"
     elif declared.default is None:
         default = "-"
+    elif isinstance(declared.default, Path):
+        # The document must read the same on whatever machine it was made.
+        default = "a folder of the user's own, where the operating system keeps such"
     else:
         default = f"`{declared.default}`"
     secret = " (secret: better from a file)" if declared.secret else ""

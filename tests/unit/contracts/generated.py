@@ -18,7 +18,7 @@ DOCUMENTS: dict[str, Schema] = {
     str(document["$id"]): document for document in map(schema_document, schema_names())
 }
 _DAYS = st.dates(datetime.date(2020, 1, 1), datetime.date(2039, 12, 31)).map(str)
-_TIMES = st.datetimes(datetime.datetime(2020, 1, 1), datetime.datetime(2039, 12, 31)).map(  # noqa: DTZ001 - hypothesis wants naive bounds
+_TIMES = st.datetimes(datetime.datetime(2020, 1, 1), datetime.datetime(2039, 12, 31)).map(
     lambda moment: moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 )
 # What a pattern cannot say: the day must be in the calendar.

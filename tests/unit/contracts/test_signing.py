@@ -16,6 +16,7 @@ from contracts.signing import (
     render_signed,
     signed_bytes,
     verify,
+    verify_bytes,
 )
 
 KEY = SigningKey.from_seed(h256(b"a key"))
@@ -57,6 +58,20 @@ def test_a_made_up_signature_is_refused(signature: bytes) -> None:
 )
 def test_a_key_or_signature_of_no_use_is_refused_alike(public: bytes, signature: bytes) -> None:
     assert refused(public, signature, Label.LOGIN, b"x")
+
+
+def test_a_key_with_a_byte_too_many_is_refused() -> None:
+    # libsodium would read the first 32 bytes and not look at the rest.
+    signature = KEY.sign(Label.LOGIN, b"x")
+    assert refused(KEY.public + b"\0", signature, Label.LOGIN, b"x")
+
+
+def test_a_signature_cannot_take_over_the_first_bytes_of_its_text() -> None:
+    signed = signed_bytes(Label.LOGIN, b"x")
+    signature = KEY.sign_bytes(signed)
+    verify_bytes(KEY.public, signature, signed)
+    with pytest.raises(BadSignature):
+        verify_bytes(KEY.public, signature + signed[:1], signed[1:])
 
 
 def test_another_key_is_refused() -> None:

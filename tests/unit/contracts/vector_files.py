@@ -38,7 +38,7 @@ OFTEN: Final = frozenset(("device", "key", "signer"))
 UNSIGNED: Final = frozenset(("too-large", "malformed", "device-not-certified", "bad-signature"))
 
 
-class UnknownHeader(Exception):  # noqa: N818 - named by what is true
+class UnknownHeader(Exception):
     """A vector says something that this runner would pass over."""
 
 
