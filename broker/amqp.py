@@ -30,7 +30,7 @@ from urllib.parse import unquote, urlsplit
 import pika
 from pika.adapters.select_connection import IOLoop, SelectConnection
 from pika.channel import Channel
-from pika.exceptions import AMQPError
+from pika.exceptions import AMQPError, ChannelClosedByBroker
 from pika.frame import Method
 from pika.spec import Basic, BasicProperties
 
@@ -45,6 +45,8 @@ PUBLISH_DEADLINE_SECONDS: Final = 10.0
 FIRST_BACK_OFF_SECONDS: Final = 0.1
 LAST_BACK_OFF_SECONDS: Final = 5.0
 CONNECT_SECONDS: Final = 5.0
+# A connection that lived this long was a good one: its successor is tried at once.
+STEADY_SECONDS: Final = 5.0
 
 logging.getLogger("pika").setLevel(logging.CRITICAL + 1)
 
@@ -193,6 +195,7 @@ class Link:
         self._told = told
         self._connection: SelectConnection | None = None
         self._pause = FIRST_BACK_OFF_SECONDS
+        self._opened_at = 0.0
         self._ended: Callable[[], None] | None = None
 
     def start(self) -> None:
@@ -228,7 +231,7 @@ class Link:
     def _opened(self, connection: object) -> None:
         if connection is not self._connection or self._connection is None:
             return
-        self._pause = FIRST_BACK_OFF_SECONDS
+        self._opened_at = time.monotonic()
         self._told(self._name, "connected")
         for lane in self._lanes:
             lane.open(self, self._connection)
@@ -240,6 +243,9 @@ class Link:
 
     def _mourn(self, why: str) -> None:
         self._told(self._name, why)
+        if self._opened_at and time.monotonic() - self._opened_at > STEADY_SECONDS:
+            self._pause = FIRST_BACK_OFF_SECONDS
+        self._opened_at = 0.0
         for lane in self._lanes:
             lane.gone()
         if self._ended is not None:
@@ -294,16 +300,18 @@ class Consumer:
         if link is None:
             return
         self._channel = channel
-        channel.add_on_close_callback(lambda it, _error: link.loop.guard(lambda: self._closed(it)))
+        channel.add_on_close_callback(
+            lambda it, error: link.loop.guard(lambda: self._closed(it, why_closed(error)))
+        )
         channel.add_on_cancel_callback(
-            lambda _frame: link.loop.guard(lambda: self._closed(channel))
+            lambda _frame: link.loop.guard(lambda: self._closed(channel, "cancelled"))
         )
         channel.basic_qos(prefetch_count=self._prefetch)
         channel.basic_consume(self._queue, self._on_message, consumer_tag=self._queue)
 
-    def _closed(self, channel: Channel) -> None:
+    def _closed(self, channel: Channel, why: str) -> None:
         if channel is self._channel and self._link is not None:
-            self._link.drop("channel_closed")
+            self._link.drop(why)
 
     def _on_message(
         self, channel: Channel, method: Basic.Deliver, properties: BasicProperties, body: bytes
@@ -367,7 +375,9 @@ class Publisher:
         if link is None:
             return
         self._opening = channel
-        channel.add_on_close_callback(lambda it, _error: link.loop.guard(lambda: self._closed(it)))
+        channel.add_on_close_callback(
+            lambda it, error: link.loop.guard(lambda: self._closed(it, why_closed(error)))
+        )
         channel.confirm_delivery(
             lambda frame: link.loop.guard(lambda: self._answered(channel, frame)),
             callback=lambda _frame: link.loop.guard(lambda: self._begin(link, channel)),
@@ -409,9 +419,9 @@ class Publisher:
             return
         self._watch = self._link.loop.later(1.0, self._check_deadline)
 
-    def _closed(self, channel: Channel) -> None:
+    def _closed(self, channel: Channel, why: str) -> None:
         if self._link is not None and channel is self._opening:
-            self._link.drop("channel_closed")
+            self._link.drop(why)
 
 
 def declare(
@@ -463,6 +473,11 @@ def parameters(url: str, *, name: str) -> pika.ConnectionParameters:
         ssl_options=tls,
         client_properties={"connection_name": name},
     )
+
+
+def why_closed(error: BaseException) -> str:
+    """`refused_<code>` where the broker closed the channel itself (404: not declared)."""
+    return f"refused_{error.reply_code}" if isinstance(error, ChannelClosedByBroker) else "lost"
 
 
 def virtual_host(url: str) -> str:

@@ -7,6 +7,7 @@ come from the environment (docs/settings.md), never a secret from an argument.
 import os
 import time
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -65,9 +66,8 @@ def import_listings(file: Path, *, dry_run: bool, as_json: bool) -> None:
     today = datetime.fromtimestamp(now, UTC).date()
     data = _content(file, MAX_FILE)
     listings = read_listings(data, today=today, demonstration=root.demonstration)
-    report = store_listings(engine, listings, now=now, dry_run=dry_run)
-    if not dry_run:
-        Search(engine, settings.index_file).current()
+    store = partial(store_listings, engine, listings, now=now, dry_run=dry_run)
+    report = store() if dry_run else Search(engine, settings.index_file).renew_after(store)
     emit(as_json, _report_json(report, dry_run=dry_run), _report_text(report, dry_run=dry_run))
 
 

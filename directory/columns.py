@@ -28,7 +28,7 @@ MOST_VALUES: Final = 60
 SEPARATOR: Final = ";"
 
 
-class Broken(Exception):  # noqa: N818 - named by what is true of the cell
+class Broken(Exception):
     """A cell breaks a rule. Both sentences are ours; neither quotes the cell."""
 
     def __init__(self, rule: str, remedy: str) -> None:

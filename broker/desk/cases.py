@@ -134,10 +134,22 @@ def as_heard(text: str) -> str:
     return text.upper().replace("-", "").replace(" ", "").translate(_HEARD)
 
 
+def in_order(entries: Sequence[Entry]) -> tuple[Entry, ...]:
+    """The entries as they were said: each after those it names, else as they arrived."""
+    left, placed = list(entries), list[Entry]()
+    while left:
+        told = {entry.id for entry in placed}
+        unknown = {entry.id for entry in left} - told
+        ready = (entry for entry in left if not unknown & (set(entry.after) - {entry.id}))
+        placed.append(next(ready, left[0]))
+        left.remove(placed[-1])
+    return tuple(placed)
+
+
 def view(rows: Rows, case: Case) -> CaseView:
     """The case with its events."""
     answers = allowed_answers(case.state) if case.side is Side.RECEIVER else ()
-    return CaseView(case, rows.entries(case.row), answers)
+    return CaseView(case, in_order(rows.entries(case.row)), answers)
 
 
 def answer_due(case: Case) -> int | None:

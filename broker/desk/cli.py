@@ -34,6 +34,7 @@ from broker.desk.sending import Sent, answer, send_referral
 from broker.desk.settings import DeskSettings
 from broker.desk.standing import look
 from broker.desk.unlocking import Desk, local_time, read_root, unlock
+from broker.desk.web.command import desk as desk_command
 from broker.service.commands import Commands, emit, json_option
 from broker.service.logs import configure_logging
 from broker.service.settings import read_settings
@@ -56,6 +57,9 @@ _EVENTS: Final = {verb: event for event, verb in shown.VERBS.items()}
 def main() -> None:
     """Find an organisation, send it a sealed referral, receive and answer others'."""
     os.umask(0o077)  # whatever a desk writes is its owner's alone
+
+
+main.add_command(desk_command)
 
 
 @main.command()

@@ -10,9 +10,10 @@ this process's memory. Nothing here logs, and no error holds a body, an address 
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -35,7 +36,6 @@ from contracts.envelope import MEDIA_TYPE as ENVELOPE_TYPE
 from contracts.errors import ContractError
 from contracts.identifiers import Eid, Mid, OrgId, parse_eid
 from contracts.login import NONCE_SIZE, LoginProof, sign_login
-from contracts.notice import MAX_NOTICE
 from contracts.root import Hub
 from contracts.signing import SigningKey
 from contracts.statements import Statement
@@ -44,13 +44,15 @@ Clock = Callable[[], int]
 
 TIMEOUT: Final = httpx.Timeout(20.0, connect=10.0)  # bad connections are the normal case
 LEASE_AT_ONCE: Final = 20
-# 20 envelopes in Base64 within JSON, with room for leases.
-_MAX_LEASE_ANSWER: Final = LEASE_AT_ONCE * (MAX_BODY * 4 // 3 + 1024)
-_MAX_ANSWER: Final = 8 * 1024 * 1024
+# A batch of envelopes in Base64 within JSON, with room for leases; a search is far smaller.
+_MAX_ANSWER: Final = LEASE_AT_ONCE * (MAX_BODY * 4 // 3 + 1024)
+_MAX_PROBLEM: Final = 16 * 1024
+PROBLEM_TYPE: Final = "application/problem+json"
+_IDENTIFIER: Final = re.compile(r"[a-z0-9_]{1,64}")
 _MOST_PATIENCE: Final = 3600  # seconds; longer than this no server's Retry-After binds us
 
 
-class Unreachable(Exception):  # noqa: N818 - named by what is true
+class Unreachable(Exception):
     """The world: no connection, a timeout, 429, 503, 507. Try again after `retry_after` seconds."""
 
     def __init__(self, retry_after: int | None = None) -> None:
@@ -58,7 +60,7 @@ class Unreachable(Exception):  # noqa: N818 - named by what is true
         self.retry_after = retry_after
 
 
-class HubRefused(Exception):  # noqa: N818 - named by what is true
+class HubRefused(Exception):
     """The hub refused this envelope for good; `code` is from its problem answer."""
 
     def __init__(self, code: str, field: str = "") -> None:
@@ -80,9 +82,17 @@ class Lease:
 class HubClient:
     """One device's conversation with one hub; logs in by itself when it must."""
 
-    def __init__(self, hub: Hub, *, org: OrgId, key: SigningKey, clock: Clock) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        *,
+        org: OrgId,
+        key: SigningKey,
+        clock: Clock,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
         self._hub, self._org, self._key, self._clock = hub, org, key, clock
-        self._http = web_client(hub.url)
+        self._http = web_client(hub.url, transport)
         self._token: str | None = None
 
     def check(self) -> None:
@@ -96,24 +106,21 @@ class HubClient:
 
         Raises `HubRefused`, `Unreachable`, `DeskError("login_refused")`.
         """
-        return self._authorised(
-            "POST", "/v1/envelopes", content=body, content_type=ENVELOPE_TYPE
-        ).content[: MAX_NOTICE + 1]
+        answer = self._authorised("POST", "/v1/envelopes", content=body, content_type=ENVELOPE_TYPE)
+        return answer.content
 
     def notice(self, mid: Mid) -> bytes | None:
         """The newest notice about an envelope of ours, or none."""
         try:
-            return self._authorised("GET", f"/v1/notices/{mid}").content[: MAX_NOTICE + 1]
-        except HubRefused as refused:
-            if refused.code in ("not_found", "unknown_envelope", "http_404"):
-                return None
-            raise
+            return self._authorised("GET", f"/v1/notices/{mid}").content
+        except HubRefused:
+            return None  # it knows nothing of that envelope
 
     def lease(self) -> tuple[Lease, ...]:
         """What has arrived for this device, a batch at most."""
         content = dump_json({"max": LEASE_AT_ONCE})
         answer = self._authorised("POST", "/v1/mailbox/lease", content=content)
-        fields = _fields(answer, limit=_MAX_LEASE_ANSWER)
+        fields = _fields(answer)
         try:
             return tuple(_lease(item) for item in list_of(fields, "items"))
         except ContractError:
@@ -136,7 +143,7 @@ class HubClient:
         *,
         content: bytes = b"",
         content_type: str = "application/json",
-    ) -> httpx.Response:
+    ) -> _Answer:
         headers = {"Content-Type": content_type} if content else {}
         for fresh in (False, True):
             token = self._log_in() if fresh or self._token is None else self._token
@@ -146,10 +153,11 @@ class HubClient:
                 content=content,
                 headers=headers | {"Authorization": f"Bearer {token}"},
             )
-            if answer.status_code != 401:
+            if answer.status != 401:
                 return _checked(answer)
             self._token = None
-        raise DeskError("login_refused", rule=_code(answer).replace("_", " "))
+        rule = _member(answer, "code") or "no token"
+        raise DeskError("login_refused", rule=rule.replace("_", " "))
 
     def _log_in(self) -> str:
         nonce = _fields(self._send("POST", "/v1/login/nonce", content=b"{}"))
@@ -172,21 +180,21 @@ class HubClient:
         except HubRefused as refused:
             raise DeskError("login_refused", rule=refused.code.replace("_", " ")) from None
 
-    def _send(self, method: str, path: str, *, content: bytes = b"") -> httpx.Response:
+    def _send(self, method: str, path: str, *, content: bytes = b"") -> _Answer:
         headers = {"Content-Type": "application/json"} if content else {}
         return _checked(self._try(method, path, content=content, headers=headers))
 
     def _try(
         self, method: str, path: str, *, content: bytes, headers: Mapping[str, str]
-    ) -> httpx.Response:
+    ) -> _Answer:
         return _request(self._http, method, path, content=content, headers=headers)
 
 
 class DirectoryClient:
     """The directory's public search, and the door for our own organisation's statements."""
 
-    def __init__(self, url: str) -> None:
-        self._http = web_client(url)
+    def __init__(self, url: str, transport: httpx.BaseTransport | None = None) -> None:
+        self._http = web_client(url, transport)
 
     def search(self, parameters: Mapping[str, str]) -> Mapping[str, Any]:
         """A page of services. The query travels in the body: addresses end in logs.
@@ -201,7 +209,10 @@ class DirectoryClient:
             content=dump_json(dict(parameters)),
             headers={"Content-Type": "application/json", "Accept": "application/json"},
         )
-        page = _checked(answer, refused="directory_refused").json()
+        try:
+            page = json.loads(_checked(answer).content)
+        except ValueError:
+            raise DeskError("directory_unreadable") from None
         if not isinstance(page, dict):
             raise DeskError("directory_unreadable")
         return page
@@ -222,41 +233,81 @@ class DirectoryClient:
         self._http.close()
 
 
-def web_client(url: str) -> httpx.Client:
+def web_client(url: str, transport: httpx.BaseTransport | None = None) -> httpx.Client:
     """A client for one server: TLS verified, no redirect followed to somewhere else.
 
     An organisation's own proxy (`HTTPS_PROXY`) is used, except towards this computer itself.
     """
     here = is_loopback(urlsplit(url).hostname or "")
-    return httpx.Client(base_url=url, timeout=TIMEOUT, follow_redirects=False, trust_env=not here)
+    return httpx.Client(
+        base_url=url,
+        timeout=TIMEOUT,
+        follow_redirects=False,
+        trust_env=not here,
+        transport=transport,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What a server said, no longer than it may be."""
+
+    status: int
+    kind: str
+    retry_after: str
+    content: bytes = field(repr=False)
 
 
 def _request(
-    http: httpx.Client, method: str, path: str, *, content: bytes, headers: Mapping[str, str]
-) -> httpx.Response:
+    http: httpx.Client,
+    method: str,
+    path: str,
+    *,
+    content: bytes,
+    headers: Mapping[str, str],
+    limit: int = _MAX_ANSWER,
+) -> _Answer:
     try:
-        return http.request(method, path, content=content or None, headers=headers)
+        with http.stream(method, path, content=content or None, headers=headers) as answer:
+            return _Answer(
+                status=answer.status_code,
+                kind=answer.headers.get("Content-Type", "").partition(";")[0].strip(),
+                retry_after=answer.headers.get("Retry-After", ""),
+                content=_bounded(answer.iter_bytes(), limit),
+            )
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError):
         raise Unreachable from None  # the original holds the request
 
 
-def _checked(answer: httpx.Response, *, refused: str | None = None) -> httpx.Response:
-    if len(answer.content) > max(_MAX_ANSWER, _MAX_LEASE_ANSWER):
-        raise Unreachable
-    if answer.is_success:
+def _bounded(chunks: Iterable[bytes], limit: int) -> bytes:
+    """At most `limit` bytes: a server must not be able to fill this computer's memory."""
+    found = bytearray()
+    for chunk in chunks:
+        found += chunk
+        if len(found) > limit:
+            raise Unreachable
+    return bytes(found)
+
+
+def _checked(answer: _Answer) -> _Answer:
+    """The answer of a success.
+
+    Only a problem answer with a code, in our servers' own form, is a refusal. Whatever else
+    stands in the way (a café's login page, a proxy's 403) is the world: try again later.
+    """
+    if 200 <= answer.status < 300:
         return answer
-    if answer.status_code in (408, 429, 502, 503, 504, 507) or answer.status_code >= 500:
-        raise Unreachable(_retry_after(answer))
-    if refused is not None:
-        raise DeskError(refused, rule=_code(answer).replace("_", " "))
-    raise HubRefused(_code(answer), _member(answer, "field"))
+    code = _member(answer, "code")
+    if not 400 <= answer.status < 500 or answer.status in (408, 429) or not code:
+        raise Unreachable(_retry_after(answer.retry_after))
+    raise HubRefused(code, _member(answer, "field"))
 
 
-def _fields(answer: httpx.Response, *, limit: int = _MAX_ANSWER) -> JsonObject:
+def _fields(answer: _Answer, *, limit: int = _MAX_ANSWER) -> JsonObject:
     try:
         return parse_object(answer.content, limit=limit)
     except ContractError:
-        raise Unreachable from None  # something else answers there, such as a café's login page
+        raise Unreachable from None  # something else answers there
 
 
 def _lease(item: object) -> Lease:
@@ -269,26 +320,19 @@ def _lease(item: object) -> Lease:
     )
 
 
-def _code(answer: httpx.Response) -> str:
-    return _member(answer, "code") or f"http_{answer.status_code}"
-
-
-def _member(answer: httpx.Response, name: str) -> str:
+def _member(answer: _Answer, name: str) -> str:
     """A short identifier out of a problem answer; anything else a server says is not repeated."""
+    if answer.kind != PROBLEM_TYPE:
+        return ""
     try:
-        value = parse_object(answer.content, limit=16 * 1024).get(name, "")
+        value = parse_object(answer.content, limit=_MAX_PROBLEM).get(name)
     except ContractError:
         return ""
-    safe = isinstance(value, str) and len(value) <= 64 and value.replace("_", "").isalnum()
-    return value if safe and isinstance(value, str) and value.isascii() else ""
+    return value if isinstance(value, str) and _IDENTIFIER.fullmatch(value) else ""
 
 
-def _retry_after(answer: httpx.Response) -> int | None:
-    value = answer.headers.get("Retry-After", "")
+def _retry_after(value: str) -> int | None:
+    """Seconds; a date, by the server's clock, counts as a minute."""
     if value.isascii() and value.isdecimal():
         return min(int(value[:6]), _MOST_PATIENCE)
-    try:
-        parsedate_to_datetime(value)
-    except (TypeError, ValueError):
-        return None
-    return 60  # a date by the server's clock; a minute is as good
+    return 60 if value else None

@@ -42,7 +42,7 @@ def from_contract(error: ContractError) -> DeskError:
 def sentence(code: str, **details: str | int) -> str:
     """The sentence of a code; an unknown code (a newer hub's) still makes one."""
     text = SENTENCES.get(code)
-    if text is None:
+    if text is None or _open_words(code) - details.keys():
         return f"This was refused ({code.replace('_', ' ')}). Nothing was lost; ask your operator."
     return text.format_map(details)
 
@@ -121,12 +121,16 @@ SENTENCES: Final[Mapping[str, str]] = {
     # answers of the hub about one envelope
     "not_an_organisation_id": "An organisation is named by its id, such as "
     "my-0123456789abcdef. `rujukan find` shows it.",
-    "recipient_has_no_keys": "Their desk has no keys valid today any more, so this could not be "
-    "sealed again for it. It was not sent; phone them.",
-    "unknown_recipient": "The hub does not know this organisation. It was not sent; phone them, "
-    "and tell your operator.",
-    "duplicate_conflict": "The hub already holds another envelope under this number, which should "
-    "never happen. Nothing was overwritten; tell your operator.",
+    "hub_no_route": "The hub carries nothing between these two countries. It was not sent; a "
+    "coordinator can tell you about the route.",
+    "hub_too_large": "The hub refused this as too large. It was not sent; shorten the note and "
+    "send anew.",
+    "hub_recipient_has_no_keys": "Their desk has no keys valid today any more, so this could not "
+    "be sealed again for it. It was not sent; phone them.",
+    "hub_unknown_recipient": "The hub does not know this organisation. It was not sent; phone "
+    "them, and tell your operator.",
+    "hub_duplicate_conflict": "The hub already holds another envelope under this number, which "
+    "should never happen. Nothing was overwritten; tell your operator.",
     "root_file_unreadable": "The root file {path} cannot be read. Nothing was changed; correct "
     "RUJUKAN_ROOT_FILE.",
     "no_hub": "The root file names no hub, so nothing can be sent. Ask your coordinator for a "

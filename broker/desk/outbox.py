@@ -241,7 +241,7 @@ def _refused(desk: Desk, letter: Letter, refused: HubRefused, *, now: int) -> _O
         return "waiting"
     if refused.code == "expired":
         return _fail(desk, letter, "expired", now=now, state=Sending.EXPIRED)
-    return _fail(desk, letter, refused.code, now=now)
+    return _fail(desk, letter, f"hub_{refused.code}", now=now)
 
 
 def _seal_again(desk: Desk, letter: Letter, *, now: int) -> _Outcome:
@@ -255,7 +255,7 @@ def _seal_again(desk: Desk, letter: Letter, *, now: int) -> _Outcome:
         with desk.store.writing() as rows:
             _replace(rows, desk, letter, now=now)
     except Refused as refused:
-        return _fail(desk, letter, refused.code, now=now)
+        return _fail(desk, letter, f"hub_{refused.code}", now=now)
     return "waiting"
 
 
@@ -285,7 +285,7 @@ def _undeliverable(desk: Desk, letter: Letter) -> str:
     notice = None if data is None else _verified(desk, letter, data)
     if notice is None or notice.status == "accepted":
         return ""
-    return "undeliverable" if notice.status == "undeliverable" else notice.code or "undeliverable"
+    return "undeliverable" if notice.status == "undeliverable" else f"hub_{notice.code}"
 
 
 def _verified(desk: Desk, letter: Letter, data: bytes) -> Notice | None:

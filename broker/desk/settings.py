@@ -4,7 +4,6 @@ No secret is a setting. The hub's address and key come from the root file, so th
 point a desk elsewhere by an environment variable.
 """
 
-
 from __future__ import annotations
 
 from dataclasses import dataclass

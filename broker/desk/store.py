@@ -17,7 +17,18 @@ from pathlib import Path
 from typing import Any, Final
 
 from nacl.utils import random
-from sqlalchemy import Connection, Engine, Row, Table, delete, func, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Row,
+    Table,
+    delete,
+    func,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from broker.desk.archive import Archive
@@ -114,9 +125,9 @@ class Rows:
     # Entries
 
     def entries(self, case_row: str) -> tuple[Entry, ...]:
-        """The events of a case, oldest first by when this desk kept them."""
-        found = self._db.execute(select(ENTRY).where(ENTRY.c.case_row == case_row))
-        return tuple(sorted(map(self._entry, found), key=lambda entry: (entry.kept, entry.id)))
+        """The events of a case, as this desk came to know them."""
+        found = select(ENTRY).where(ENTRY.c.case_row == case_row).order_by(literal_column("rowid"))
+        return tuple(map(self._entry, self._db.execute(found)))
 
     def entry(self, row: str) -> Entry:
         """The entry of a row that another record names."""
@@ -214,12 +225,13 @@ class Rows:
         `wanted` sees a letter and when it is due.
         """
         free = LETTER.c.due_at.is_not(None) & (LETTER.c.claimed_until <= now)
-        rows = self._db.execute(_letters().add_columns(LETTER.c.due_at).where(free)).all()
+        queue = _letters().add_columns(LETTER.c.due_at).where(free)
+        rows = self._db.execute(queue.order_by(literal_column("rowid"))).all()
         opened = [(self._letter(row), row.due_at) for row in rows]
         found = [letter for letter, due_at in opened if wanted(letter, due_at)][:AT_ONCE]
         chosen = LETTER.c.row.in_([letter.row for letter in found])
         self._db.execute(update(LETTER).where(chosen).values(claimed_until=until))
-        return tuple(sorted(found, key=lambda letter: letter.kept))
+        return tuple(found)
 
     def due_at(self, letter: Letter) -> int | None:
         """When a machine is to act on it next."""

@@ -128,6 +128,15 @@ class Acceptance:
         remembered = self._store.recall(header.sender, header.mid)
         return _answer(checked, remembered) if remembered else None
 
+    def known_all(self, batch: Sequence[Checked]) -> tuple[Accepted | Conflict | None, ...]:
+        """`known` for many at once, in the order of `batch`; a `Conflict` is returned."""
+        pairs = [(checked.header.sender, checked.header.mid) for checked in batch]
+        found = self._store.recall_all(pairs)
+        return tuple(
+            _answer_or_conflict(checked, found[pair]) if pair in found else None
+            for checked, pair in zip(batch, pairs, strict=True)
+        )
+
     def remember(self, batch: Sequence[Checked]) -> tuple[Accepted | Conflict, ...]:
         """Commit acceptances whose copies the queue has confirmed, all in one transaction.
 

@@ -21,8 +21,8 @@ from typing import Final
 from broker.amqp import Loop, Message, Outcome, Publisher
 from broker.hub import topology
 from broker.hub.acceptance import Acceptance, Accepted, Checked, Conflict
+from broker.hub.answers import NO_USER, OF_THE_WORLD, Answer, Poison, Refuse, answer_to
 from broker.hub.letters import letter_of, readable
-from broker.hub.queue_answers import NO_USER, OF_THE_WORLD, Answer, Poison, Refuse, answer_to
 from broker.hub.source import Source, Taken
 from broker.hub.store import Box, Store, parse_box
 from broker.hub.turns import Turns
@@ -71,17 +71,16 @@ class Intake:
 
     def _decide_all(self, batch: Sequence[Taken]) -> None:
         now = self._clock()
-        decided = [(taken, self._decide(taken, now)) for taken in batch]
+        decided = self._recalled([(taken, self._check(taken, now)) for taken in batch])
         self._write_letters(decided, now)
         for taken, decision in decided:
             self._act(taken, decision, now)
         self.source.answer()
 
-    def _decide(self, taken: Taken, now: int) -> Decision:
+    def _check(self, taken: Taken, now: int) -> Checked | Answer | Broken:
         try:
             box = authenticated(taken.delivery.user)
-            checked = self._acceptance.check(taken.body, org=box.org, device=box.device, now=now)
-            return self._acceptance.known(checked) or checked
+            return self._acceptance.check(taken.body, org=box.org, device=box.device, now=now)
         except ContractError as error:
             return answer_to(error)
         except OF_THE_WORLD:
@@ -89,6 +88,17 @@ class Intake:
         except Exception as error:  # noqa: BLE001 - one message must not stop all others
             _log.error("message_broke_the_relay", exc_info=error)
             return Broken()
+
+    def _recalled(
+        self, results: Sequence[tuple[Taken, Checked | Answer | Broken]]
+    ) -> list[tuple[Taken, Decision]]:
+        """The same, with what is in the replay memory in the place of what need not be carried."""
+        good = [one for _, one in results if isinstance(one, Checked)]
+        known = iter(self._acceptance.known_all(good) if good else ())
+        return [
+            (taken, _decision(one, next(known)) if isinstance(one, Checked) else one)
+            for taken, one in results
+        ]
 
     def _write_letters(self, decided: Sequence[tuple[Taken, Decision]], now: int) -> None:
         letters = []
@@ -185,6 +195,12 @@ class Intake:
 
     def _memory_paused(self, code: str, seconds: float) -> None:
         _log.warning("replay_memory_paused", code=code, wait_seconds=seconds)
+
+
+def _decision(checked: Checked, known: Accepted | Conflict | None) -> Decision:
+    if isinstance(known, Conflict):
+        return answer_to(known)
+    return known or checked
 
 
 def authenticated(user: str) -> Box:

@@ -19,11 +19,11 @@ from typing import Final
 
 from broker.amqp import Link, Loop
 from broker.hub import topology
+from broker.hub.answers import OF_THE_WORLD
 from broker.hub.drain import Drain
 from broker.hub.intake import Intake
 from broker.hub.parts import Hub
 from broker.hub.publisher import OutboxPublisher
-from broker.hub.queue_answers import OF_THE_WORLD
 from broker.hub.writer import Writer
 from broker.service.logs import logger
 

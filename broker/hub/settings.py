@@ -1,6 +1,5 @@
 """What the hub's operator may set. One row each in the table of settings."""
 
-
 from __future__ import annotations
 
 from dataclasses import dataclass

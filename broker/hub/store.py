@@ -12,11 +12,11 @@ Unix seconds. A database that cannot be reached raises SQLAlchemy's `DBAPIError`
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Table, delete, func, select, update
+from sqlalchemy import Connection, Engine, Table, delete, func, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from broker.hub import models
@@ -30,6 +30,11 @@ from contracts.identifiers import (
     parse_key_id,
     parse_org_id,
 )
+
+Pair = tuple[OrgId, Mid]  # `from` and `mid`: what may be accepted once
+
+# `eid` hashes `from` and `mid` too: the same one under another pair is no accident.
+_ONE_EID_TWICE: Final = "one eid for two senders or mids"
 
 LIVE: Final = (CopyState.WAITING.value, CopyState.LEASED.value)
 
@@ -106,11 +111,11 @@ class Limits:
     outbox_envelopes: int = 20000
 
 
-class BoxFull(Exception):  # noqa: N818 - named by what is true
+class BoxFull(Exception):
     """A device of the receiver has too much waiting. Try again when it has been emptied."""
 
 
-class OutboxFull(Exception):  # noqa: N818 - named by what is true
+class OutboxFull(Exception):
     """RabbitMQ has been away for so long that no more can be kept for it."""
 
 
@@ -126,6 +131,11 @@ class Store:
         """What was answered to this `mid` of this sender, if anything was."""
         with self.engine.connect() as connection:
             return _recall(connection, sender, mid)
+
+    def recall_all(self, pairs: Collection[Pair]) -> Mapping[Pair, Remembered]:
+        """`recall` for many (`from`, `mid`) at once; only what is known stands in the answer."""
+        with self.engine.connect() as connection:
+            return _recall_all(connection, pairs)
 
     def accept(
         self, entry: Entry, delivery: Delivery, *, queue: bool, limits: Limits
@@ -144,7 +154,7 @@ class Store:
             if queue:
                 _put_in_outbox(connection, delivery, entry.at, limits)
             else:
-                _put_in_mailbox(connection, delivery)
+                _put_in_mailbox(connection, [delivery])
             return known
 
     def remember(self, entries: Sequence[Entry]) -> tuple[Remembered, ...]:
@@ -153,7 +163,7 @@ class Store:
         Answers in the order of `entries`; compare `eid` where an answer is not `new`.
         """
         with begin_immediate(self.engine) as connection:
-            return tuple(_remember(connection, entry) for entry in entries)
+            return _remember_all(connection, entries)
 
     # -- to and from the queue ----------------------------------------------------------------
 
@@ -186,8 +196,7 @@ class Store:
         For the writer, which acknowledges to the queue after this returns. All or nothing.
         """
         with begin_immediate(self.engine) as connection:
-            for delivery in deliveries:
-                _put_in_mailbox(connection, delivery)
+            _put_in_mailbox(connection, deliveries)
 
     # -- what the sender and the operator are told --------------------------------------------
 
@@ -337,27 +346,63 @@ def _recall(connection: Connection, sender: OrgId, mid: Mid) -> Remembered | Non
     return Remembered(Eid(row.eid), bytes(row.notice)) if row else None
 
 
-def _remember(connection: Connection, entry: Entry) -> Remembered:
-    inserting = insert_new(connection, models.acceptance).values(
-        from_org=entry.sender,
-        mid=entry.mid,
-        eid=entry.eid,
-        to_org=entry.to,
-        size=entry.size,
-        exp=entry.exp,
-        notice=entry.notice,
-        at=entry.at,
-        outcome=Outcome.OPEN,
+def _recall_all(connection: Connection, pairs: Collection[Pair]) -> Mapping[Pair, Remembered]:
+    rows = models.acceptance.c
+    wanted = select(rows.from_org, rows.mid, rows.eid, rows.notice).where(
+        tuple_(rows.from_org, rows.mid).in_(list(pairs))
     )
+    return {
+        (OrgId(row.from_org), Mid(row.mid)): Remembered(Eid(row.eid), bytes(row.notice))
+        for row in connection.execute(wanted)
+    }
+
+
+def _remember(connection: Connection, entry: Entry) -> Remembered:
+    inserting = insert_new(connection, models.acceptance).on_conflict_do_nothing()
     # The loser of a race waits here for the winner's commit and then reads what it wrote.
-    written = inserting.on_conflict_do_nothing().returning(models.acceptance.c.eid)
-    if connection.execute(written).first():
+    if connection.execute(inserting, _acceptance_row(entry)).rowcount == 1:
         return Remembered(entry.eid, entry.notice, new=True)
     known = _recall(connection, entry.sender, entry.mid)
     if known is None:
-        # `eid` hashes `from` and `mid` too: the same one under another pair is no accident.
-        raise ValueError("one eid for two senders or mids")
+        raise ValueError(_ONE_EID_TWICE)
     return known
+
+
+def _remember_all(connection: Connection, entries: Sequence[Entry]) -> tuple[Remembered, ...]:
+    """A few statements for all of them: building a statement costs more than running it."""
+    pairs = [(entry.sender, entry.mid) for entry in entries]
+    before = _recall_all(connection, pairs)
+    first: dict[Pair, Entry] = {}
+    for pair, entry in zip(pairs, entries, strict=True):
+        if pair not in before:
+            first.setdefault(pair, entry)
+    if not first:
+        return tuple(before[pair] for pair in pairs)
+    inserting = insert_new(connection, models.acceptance).on_conflict_do_nothing()
+    connection.execute(inserting, [_acceptance_row(entry) for entry in first.values()])
+    after = _recall_all(connection, first)
+    if len(after) < len(first):
+        raise ValueError(_ONE_EID_TWICE)
+    return tuple(
+        replace(after[pair], new=first[pair] is entry and after[pair].eid == entry.eid)
+        if pair in after
+        else before[pair]
+        for pair, entry in zip(pairs, entries, strict=True)
+    )
+
+
+def _acceptance_row(entry: Entry) -> dict[str, object]:
+    return {
+        "from_org": entry.sender,
+        "mid": entry.mid,
+        "eid": entry.eid,
+        "to_org": entry.to,
+        "size": entry.size,
+        "exp": entry.exp,
+        "notice": entry.notice,
+        "at": entry.at,
+        "outcome": Outcome.OPEN,
+    }
 
 
 def _require_room(connection: Connection, delivery: Delivery, limits: Limits) -> None:
@@ -389,26 +434,35 @@ def _put_in_outbox(connection: Connection, delivery: Delivery, now: int, limits:
     )
 
 
-def _put_in_mailbox(connection: Connection, delivery: Delivery) -> None:
-    inserting = insert_new(connection, models.copy).on_conflict_do_nothing()
-    inserting = inserting.returning(models.copy.c.id)
-    rows = [
-        {
-            "eid": delivery.eid,
-            "org": box.org,
-            "device": box.device,
-            "size": len(delivery.body),
-            "exp": delivery.exp,
-            "state": CopyState.WAITING,
-        }
-        for box in delivery.boxes
-    ]
+def _put_in_mailbox(connection: Connection, deliveries: Sequence[Delivery]) -> None:
+    rows = models.copy.c
+    known = select(rows.eid, rows.device).where(rows.eid.in_([it.eid for it in deliveries]))
+    there = {(row.eid, row.device) for row in connection.execute(known)}
     # The bytes come back only with a copy that was never there before.
-    fresh = [connection.execute(inserting, row).first() for row in rows]
-    if any(fresh):
-        bodies = insert_new(connection, models.envelope).on_conflict_do_nothing()
-        values = {"eid": delivery.eid, "body": delivery.body, "exp": delivery.exp}
-        connection.execute(bodies, values)
+    fresh = [
+        (delivery, box)
+        for delivery in deliveries
+        for box in delivery.boxes
+        if (delivery.eid, box.device) not in there
+    ]
+    if not fresh:
+        return
+    copies = insert_new(connection, models.copy).on_conflict_do_nothing()
+    connection.execute(copies, [_copy_row(delivery, box) for delivery, box in fresh])
+    bodies = insert_new(connection, models.envelope).on_conflict_do_nothing()
+    wanted = {delivery.eid: delivery for delivery, _ in fresh}.values()
+    connection.execute(bodies, [{"eid": it.eid, "body": it.body, "exp": it.exp} for it in wanted])
+
+
+def _copy_row(delivery: Delivery, box: Box) -> dict[str, object]:
+    return {
+        "eid": delivery.eid,
+        "org": box.org,
+        "device": box.device,
+        "size": len(delivery.body),
+        "exp": delivery.exp,
+        "state": CopyState.WAITING,
+    }
 
 
 def _put_notice(connection: Connection, sender: OrgId, mid: Mid, body: bytes, at: int) -> None:

@@ -17,7 +17,7 @@ from itertools import islice
 from typing import Final, Generic, TypeVar
 
 from broker.amqp import Loop
-from broker.hub.queue_answers import OF_THE_WORLD, Halt, answer_to
+from broker.hub.answers import OF_THE_WORLD, Halt, answer_to
 from broker.service.failures import Failure
 
 T = TypeVar("T")
@@ -25,6 +25,8 @@ T = TypeVar("T")
 BATCH: Final = 100
 FIRST_PAUSE_SECONDS: Final = 0.2
 LAST_PAUSE_SECONDS: Final = 10.0
+# What comes within this time shares a commit; a commit takes as long.
+GATHERING_SECONDS: Final = 0.004
 
 
 class Halted(Failure):
@@ -70,7 +72,7 @@ class Turns(Generic[T]):
     def _schedule(self) -> None:
         if not self._scheduled and self._waiting:
             self._scheduled = True
-            self._loop.soon(self._turn)
+            self._loop.later(GATHERING_SECONDS, self._turn)
 
     def _turn(self) -> None:
         self._scheduled = False

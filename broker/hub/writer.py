@@ -16,7 +16,7 @@ from typing import Final
 
 from broker.amqp import Loop
 from broker.hub import topology
-from broker.hub.acceptance import Acceptance, Checked, Conflict, boxes_of
+from broker.hub.acceptance import Acceptance, Accepted, Checked, Conflict, boxes_of
 from broker.hub.known import Known
 from broker.hub.letters import letter_of, readable
 from broker.hub.source import Source, Taken
@@ -101,7 +101,9 @@ class Writer:
         return strange and self._tries[taken.delivery.tag] < STRANGE_KEY_TRIES
 
     def _write(self, batch: Sequence[Checked]) -> None:
-        answers = self._acceptance.remember(batch)
+        if not batch:
+            return
+        answers = self._known_or_remembered(batch)
         conflicts: list[DeadLetter] = []
         deliveries: list[Delivery] = []
         for checked, answer in zip(batch, answers, strict=True):
@@ -115,6 +117,12 @@ class Writer:
         if conflicts:
             self._store.put_dead_letters(conflicts)
             _log.error("mid_accepted_twice", count=len(conflicts))
+
+    def _known_or_remembered(self, batch: Sequence[Checked]) -> list[Accepted | Conflict]:
+        known = self._acceptance.known_all(batch)
+        new = [checked for checked, one in zip(batch, known, strict=True) if one is None]
+        remembered = iter(self._acceptance.remember(new) if new else ())
+        return [next(remembered) if one is None else one for one in known]
 
     def _settle(self, taken: Taken, placing: Placing) -> None:
         tag = taken.delivery.tag

@@ -24,6 +24,8 @@ class Number:
 
     number: str
     hotline: bool
+    # The address that rings it; "" where it is fictional.
+    call: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +35,12 @@ class Entry:
     id: str
     org_id: str
     name: str
+    other_names: tuple[str, ...]
     organisation: str
     kind: str
     description: str
     country: str
+    area: tuple[str, ...]
     services: tuple[str, ...]
     populations: tuple[str, ...]
     languages: tuple[str, ...]
@@ -57,19 +61,22 @@ def entry_of(
 ) -> Entry:
     """The service as a reader of `language` sees it on `today`."""
     organisation = service.organisation
+    name = service.names.get(language) or service.name
     return Entry(
         id=service.id,
         org_id=organisation.org_id,
-        name=service.names.get(language) or service.name,
+        name=name,
+        other_names=_others(name, service.name, service.names.get("en", "")),
         organisation=organisation.name,
         kind=taxonomies.label("organisation_kind", organisation.kind, language),
         description=service.description,
         country=taxonomies.country_name(service.country, language),
+        area=tuple(dict.fromkeys(filter(None, (service.region, *service.coverage)))),
         services=_labels("service", service.services, language),
         populations=_labels("population", service.populations, language),
         languages=tuple(taxonomies.language_name(code, language) for code in service.languages),
         availability=_labels("availability", service.availability, language),
-        phones=tuple(map(_number, service.phones)),
+        phones=tuple(_number(phone, demo=organisation.demo) for phone in service.phones),
         address=_address(service.place),
         confidential=service.confidential,
         accepts_referrals=service.accepts_referrals,
@@ -96,7 +103,7 @@ def reason_text(reason: Reason, language: str) -> str:
     else:
         text = ""
     nearly = _("Not exactly what you typed") if reason.nearly else ""
-    return ". ".join(filter(None, (text, nearly)))
+    return " · ".join(filter(None, (text, nearly)))
 
 
 def code_label(facet: str, code: str, language: str) -> str:
@@ -108,12 +115,21 @@ def code_label(facet: str, code: str, language: str) -> str:
     return taxonomies.label(facet, code, language)
 
 
+def _others(name: str, *names: str) -> tuple[str, ...]:
+    """What else to ask for by phone: its own name, and the English one."""
+    return tuple(other for other in dict.fromkeys(names) if other not in {"", name})
+
+
 def _labels(taxonomy: str, codes: Sequence[str], language: str) -> tuple[str, ...]:
     return tuple(taxonomies.label(taxonomy, code, language) for code in codes)
 
 
-def _number(phone: Phone) -> Number:
-    return Number(phone.number, hotline=phone.kind == "hotline")
+def _number(phone: Phone, *, demo: bool) -> Number:
+    # RFC 3966: digits, and a plus sign before those of an international number.
+    digits = "".join(c for c in phone.number if c in "+0123456789")
+    return Number(
+        phone.number, hotline=phone.kind == "hotline", call="" if demo else f"tel:{digits}"
+    )
 
 
 def _address(place: Place | None) -> str:

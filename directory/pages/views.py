@@ -2,81 +2,106 @@
 
 A search is sent by POST, so that its words stay out of the browser's history, the address bar
 and every log on the way; the same address answers GET with the same parameters, for a link that
-somebody wants to keep. A parameter that is not understood is said on the page and left out.
+somebody wants to keep. Whatever goes wrong under a page's address is said on a page, in its
+language; programs have addresses of their own, and problem details there.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from http import HTTPStatus
 from typing import Final
+from uuid import UUID
 
-from flask import Blueprint, Response, make_response, render_template, request, url_for
+from flask import Blueprint, Response, abort, make_response, render_template, request, url_for
+from werkzeug.exceptions import HTTPException
 
-from broker.service.language import OWN_NAMES, current_language, ngettext
+from broker.service.language import OWN_NAMES, current_language, direction, ngettext
 from broker.service.language import gettext as _
-from contracts.identifiers import OrgId
-from directory import taxonomies
+from broker.service.logs import logger
 from directory.db import db
 from directory.listings import service_by_id, services_by_id
 from directory.models import Service
-from directory.pages.entries import Entry, code_label, entry_of, reason_text
+from directory.pages.entries import Entry, entry_of, reason_text
+from directory.pages.form import choices, parameters, read_form
 from directory.runtime import runtime
 from directory.search.query import Query, Reason, Results
+from directory.taxonomies import INTERFACE_LANGUAGES
 
-_PER_PAGE: Final = 20
-_MAX_PAGE: Final = 10_000  # deeper than any reader goes; bounds the work of one request
-_MAX_TEXT: Final = 200
-_FILTERS: Final = ("country", "service", "language", "population")
 # Languages whose catalogue somebody who speaks it has read and vouched for.
 _REVIEWED: Final = frozenset({"en"})
 # Where "leave this page" leads: dull, and reachable where the language is read.
 _LEAVE_TO: Final = "https://www.wikipedia.org/"
 _LEAVE_TO_BY_LANGUAGE: Final = {"zh": "https://www.baidu.com/"}
+# Nothing is kept for the next person at a shared computer, except what one step back must show:
+# without it, a browser asks whether to send the search again and shows nothing but that question.
+_NOT_KEPT: Final = "no-store"
+_KEPT_FOR_ONE_STEP_BACK: Final = "private, no-cache"
+_OFFERED: Final = f"any({','.join(INTERFACE_LANGUAGES)})"
+_SAME_IN_ALL_LANGUAGES: Final = frozenset({"pages.search", "pages.entry"})
+
+_log = logger(__name__)
 
 blueprint = Blueprint(
     "pages",
     __name__,
-    url_prefix="/<lang>",
     template_folder="templates",
     static_folder="static",
     static_url_path="/static",
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One option of a filter; `count` is how many of the services found have it."""
-
-    code: str
-    label: str
-    count: int | None
-
-
-@blueprint.route("/", methods=["GET", "POST"])
+@blueprint.route("/<lang>/", methods=["GET", "POST"])
 def search(lang: str) -> Response:
     """The search form and one page of what it finds."""
-    given = request.form if request.method == "POST" else request.args
-    query, problems = _query(given)
-    results = runtime().search.find(query)
+    query, problems = read_form(request.form if request.method == "POST" else request.args)
+    query, results, pages = _find(query)
+    offered = choices(
+        query,
+        found=results,
+        all_of_them=runtime().search.find(Query(per_page=1)),
+        language=lang,
+    )
     return _page(
         "pages/search.html",
         query=query,
+        again=parameters(query),
         problems=problems,
         results=results,
         entries=_found(results, lang),
-        pages=-(-results.total // query.per_page),
-        choices=_choices(query, results, lang),
+        pages=pages,
+        choices=offered,
     )
 
 
-@blueprint.get("/services/<uuid:service_id>")
-def entry(lang: str, service_id: object) -> Response:
+@blueprint.get("/<lang>/services/<uuid:service_id>")
+def entry(lang: str, service_id: UUID) -> Response:
     """One service."""
     service = service_by_id(db.session, str(service_id))
     if service is None:
-        return _page("pages/missing.html", status=HTTPStatus.NOT_FOUND)
-    return _page("pages/entry.html", entry=_entry(service, lang, _today()))
+        abort(HTTPStatus.NOT_FOUND)
+    receives = runtime().log.receivers()
+    return _page("pages/entry.html", entry=_entry(service, lang, _today(), receives))
+
+
+@blueprint.route(f"/<{_OFFERED}:lang>/<path:anything>", methods=["GET", "POST"])
+def nothing_here(lang: str, anything: str) -> Response:  # noqa: ARG001 - the address's own parts
+    """Any other address under a language: a person mistyped it, or followed an old link."""
+    abort(HTTPStatus.NOT_FOUND)
+
+
+@blueprint.errorhandler(HTTPException)
+def _refused(error: HTTPException) -> Response:
+    status = error.code or 500
+    if status == HTTPStatus.NOT_FOUND:
+        return _page("pages/missing.html", status=status)
+    return _page("pages/failed.html", status=status, ours=status >= 500)
+
+
+@blueprint.errorhandler(Exception)
+def _failed(error: Exception) -> Response:
+    _log.error("request_failed", exc_info=error)
+    return _page("pages/failed.html", status=HTTPStatus.INTERNAL_SERVER_ERROR, ours=True)
 
 
 @blueprint.app_context_processor
@@ -85,96 +110,60 @@ def _frame() -> dict[str, object]:
     return {
         "_": _,
         "ngettext": ngettext,
-        "demonstration": runtime().root.k == 0,
+        "demonstration": runtime().root.demonstration,
         "unreviewed": language not in _REVIEWED,
         "leave_to": _LEAVE_TO_BY_LANGUAGE.get(language, _LEAVE_TO),
-        "language_links": [(tag, OWN_NAMES[tag], _same_page_in(tag)) for tag in _offered()],
+        "language_links": [
+            (tag, OWN_NAMES[tag], direction(tag), _same_page_in(tag)) for tag in INTERFACE_LANGUAGES
+        ],
     }
-
-
-def _offered() -> tuple[str, ...]:
-    return taxonomies.INTERFACE_LANGUAGES
 
 
 def _same_page_in(language: str) -> str:
-    endpoint, values = request.endpoint, dict(request.view_args or {})
-    if endpoint not in {"pages.search", "pages.entry"}:
+    if request.endpoint not in _SAME_IN_ALL_LANGUAGES:
         return url_for("pages.search", lang=language)
-    return url_for(endpoint, **{**values, "lang": language})
+    return url_for(request.endpoint, **{**(request.view_args or {}), "lang": language})
 
 
-def _page(template: str, *, status: HTTPStatus = HTTPStatus.OK, **values: object) -> Response:
+def _page(template: str, *, status: int = HTTPStatus.OK, **values: object) -> Response:
     answer = make_response(render_template(template, **values), status)
     answer.headers["Vary"] = "Accept, Accept-Language"
-    # A shared computer must not show the last reader's search to the next one.
-    answer.headers["Cache-Control"] = "no-store"
+    posted = request.method == "POST"
+    answer.headers["Cache-Control"] = _KEPT_FOR_ONE_STEP_BACK if posted else _NOT_KEPT
     return answer
 
 
-def _query(given: Mapping[str, str]) -> tuple[Query, list[str]]:
-    """What the form asks for, and a sentence for each part that was not understood."""
-    chosen = {name: given.get(name) or None for name in _FILTERS}
-    known = {name: code for name, code in chosen.items() if _known(name, code)}
-    page = given.get("page", "1")
-    right_page = page.isascii() and page.isdigit() and 1 <= int(page[:6]) <= _MAX_PAGE
-    query = Query(
-        text=given.get("search", "")[:_MAX_TEXT],
-        country=known.get("country"),
-        service=known.get("service"),
-        language=known.get("language"),
-        population=known.get("population"),
-        page=int(page) if right_page else 1,
-        per_page=_PER_PAGE,
-    )
-    if known == chosen:
-        return query, []
-    return query, [_("One of the filters was not understood and was left out.")]
-
-
-def _known(facet: str, code: str | None) -> bool:
-    if code is None:
-        return True
-    if facet == "country":
-        return taxonomies.is_country(code)
-    if facet == "language":
-        return code in taxonomies.SPOKEN_LANGUAGES
-    return code in taxonomies.CODES[facet]
-
-
-def _choices(query: Query, results: Results, language: str) -> dict[str, list[Choice]]:
-    return {
-        facet: _choices_of(facet, _offered_codes(facet, query, results), results, language)
-        for facet in _FILTERS
-    }
-
-
-def _choices_of(facet: str, codes: set[str], results: Results, language: str) -> list[Choice]:
-    counts = results.facets.get(facet, {})
-    choices = (Choice(code, code_label(facet, code, language), counts.get(code)) for code in codes)
-    return sorted(choices, key=lambda choice: choice.label.casefold())
-
-
-def _offered_codes(facet: str, query: Query, results: Results) -> set[str]:
-    """Every code that some service found has, and the chosen one, so that it can be seen."""
-    chosen = getattr(query, facet)
-    return set(results.facets.get(facet, {})) | ({chosen} if chosen else set())
+def _find(query: Query) -> tuple[Query, Results, int]:
+    """What is found, and how many pages of it there are; past the last page, the last page."""
+    results = runtime().search.find(query)
+    pages = -(-results.total // query.per_page)
+    if query.page > max(1, pages):
+        query = replace(query, page=max(1, pages))
+        results = runtime().search.find(query)
+    return query, results, pages
 
 
 def _found(results: Results, language: str) -> list[Entry]:
     reasons = {hit.service_id: hit.reason for hit in results.hits}
-    today = _today()
+    today, receives = _today(), runtime().log.receivers()
     return [
-        _entry(service, language, today, reasons[service.id])
+        _entry(service, language, today, receives, reasons[service.id])
         for service in services_by_id(db.session, list(reasons))
     ]
 
 
-def _entry(service: Service, language: str, today: date, reason: Reason | None = None) -> Entry:
+def _entry(
+    service: Service,
+    language: str,
+    today: date,
+    receives: Callable[[str], bool],
+    reason: Reason | None = None,
+) -> Entry:
     return entry_of(
         service,
         language=language,
         today=today,
-        can_receive=runtime().log.can_receive(OrgId(service.organisation.org_id)),
+        can_receive=receives(service.organisation.org_id),
         reason=reason_text(reason, language) if reason else "",
     )
 

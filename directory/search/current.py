@@ -11,8 +11,9 @@ half an index, and nobody waits unless there is none at all.
 import sqlite3
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session, joinedload
@@ -23,6 +24,7 @@ from directory.search.index import Document, Index, build, builder_lock
 from directory.search.query import Query, Results, find
 
 _log = logger(__name__)
+T = TypeVar("T")
 
 
 class Search:
@@ -56,22 +58,34 @@ class Search:
             self._index = index
         return self._index or self._renewed(generation)
 
+    def renew_after(self, change: Callable[[], T]) -> T:
+        """Make a change to the listings and then the index, before anybody else may make it.
+
+        So the work is done by the operator's command, and the serving processes go on with the
+        old index meanwhile instead of one of them making a visitor wait.
+        """
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with builder_lock(self._path, wait=True):
+            result = change()
+            self._index = self._build()
+        return result
+
     def _built(self, *, wait: bool) -> Index | None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with builder_lock(self._path, wait=wait) as ours:
-            if not ours:
-                return None
-            began = time.monotonic()
-            documents, generation = self._documents()
-            # Somebody may have built it while we waited.
-            index = _opened(self._path, generation)
-            if index is None:
-                build(self._path, documents, generation=generation)
-                took = round(1000 * (time.monotonic() - began))
-                _log.info(
-                    "index_built", generation=generation, count=len(documents), duration_ms=took
-                )
-            return index or Index(self._path)
+            return self._build() if ours else None
+
+    def _build(self) -> Index:
+        began = time.monotonic()
+        documents, generation = self._documents()
+        # Somebody may have built it while we waited for the lock.
+        index = _opened(self._path, generation)
+        if index is not None:
+            return index
+        build(self._path, documents, generation=generation)
+        took = round(1000 * (time.monotonic() - began))
+        _log.info("index_built", generation=generation, count=len(documents), duration_ms=took)
+        return Index(self._path)
 
     def _generation(self) -> int:
         with self._engine.connect() as connection:

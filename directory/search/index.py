@@ -19,6 +19,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -192,8 +193,7 @@ def _write(connection: sqlite3.Connection, documents: Sequence[Document], genera
     about = {"version": VERSION, "generation": generation, "size": len(documents)}
     connection.executemany("INSERT INTO about VALUES (?, ?)", about.items())
     known: set[str] = set()
-    for row, document in enumerate(documents):
-        texts = _texts(document)
+    for row, (document, texts) in enumerate(zip(documents, _texts(documents), strict=True)):
         known.update(word for text in texts[:-1] for word in text.split())
         connection.execute(
             "INSERT INTO service VALUES (?, ?, ?, ?)",
@@ -208,22 +208,27 @@ def _write(connection: sqlite3.Connection, documents: Sequence[Document], genera
     connection.executemany("INSERT OR IGNORE INTO near VALUES (?, ?)", near)
 
 
-def _texts(document: Document) -> tuple[str, ...]:
-    """The folded texts in the order of `TEXT_FIELDS`."""
-    plain = (document.names, document.organisation_names, document.places, document.about)
-    folded = tuple(" ".join(map(index_text, texts)) for texts in plain)
-    named = (*document.names, *document.organisation_names, *document.places)
-    return (*folded, " ".join(key for name in named for key in sorted(_name_keys(name))))
+def _texts(documents: Iterable[Document]) -> Iterator[tuple[str, ...]]:
+    """Of each document, the folded texts in the order of `TEXT_FIELDS`.
+
+    Places and organisations' names come again and again: each text is folded once.
+    """
+    folded, keyed = cache(index_text), cache(_name_keys)
+    for document in documents:
+        plain = (document.names, document.organisation_names, document.places, document.about)
+        named = (*document.names, *document.organisation_names, *document.places)
+        keys = " ".join(key for name in named for key in keyed(name))
+        yield (*(" ".join(map(folded, texts)) for texts in plain), keys)
 
 
-def _name_keys(name: str) -> set[str]:
+def _name_keys(name: str) -> list[str]:
     """The keys under which a name is found: of each word, and of neighbours written as one."""
-    latin = [word.text for word in words(name)]
+    latin = [word.text for word in words(name) if word.text.isascii()]
     keys = set()
     for length in range(1, JOINED + 1):
         for i in range(len(latin) - length + 1):
             keys.add(name_key("".join(latin[i : i + length])))
-    return keys - {""}
+    return sorted(keys - {""})
 
 
 def _may_be_mistyped(word: str) -> bool:

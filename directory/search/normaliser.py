@@ -68,8 +68,9 @@ def fold(text: str) -> str:
     """What is kept of a text: letters, vowel signs and digits in one form, one space between."""
     for _ in range(_ROUNDS):
         folded = _fold_once(text)
-        if folded == text:
-            break
+        # What is left of ASCII has nothing more to fold.
+        if folded == text or folded.isascii():
+            return folded
         text = folded
     return text
 
@@ -131,7 +132,7 @@ def _fold_once(text: str) -> str:
     text = unicodedata.normalize("NFKC", text.replace(_KHANDA_TA, "\u09ce")).casefold()
     text = _INVISIBLE.sub("", text).translate(_TABLE)
     text = _ARABIC_MARKS.sub("", _plain_latin(text))
-    return " ".join("".join(map(_kept, unicodedata.normalize("NFKC", text))).split())
+    return " ".join(unicodedata.normalize("NFKC", text).translate(_KEPT).split())
 
 
 def _plain_latin(text: str) -> str:
@@ -141,12 +142,23 @@ def _plain_latin(text: str) -> str:
     return _LATIN_MARKS.sub("", unicodedata.normalize("NFD", text))
 
 
-def _kept(character: str) -> str:
-    """A letter, vowel sign or digit as it is indexed; a space for anything else."""
-    category = unicodedata.category(character)
-    if category == "Nd":
-        return str(unicodedata.decimal(character))
-    return character if category[0] in "LMN" else " "
+class _Kept(dict[int, str]):
+    """What becomes of each character: itself if it is a letter, a vowel sign or a digit (as
+    ASCII), else a space. Filled as characters are met.
+    """
+
+    def __missing__(self, point: int) -> str:
+        character = chr(point)
+        category = unicodedata.category(character)
+        if category == "Nd":
+            kept = str(unicodedata.decimal(character))
+        else:
+            kept = character if category[0] in "LMN" else " "
+        self[point] = kept
+        return kept
+
+
+_KEPT: Final = _Kept()
 
 
 def _index_parts(word: Word) -> tuple[str, ...]:

@@ -79,7 +79,7 @@ class Organisation:
 
 
 MALAYSIA: Final = Organisation("my", "Harapan Bakti DEMO, Malaysia", "{my_org}", 101)
-BANGLADESH: Final = Organisation("bd", "Ashar Alo DEMO, Bangladesh", "{bd_org}", 102)
+BANGLADESH: Final = Organisation("bd", "Shapla Punorbashon DEMO, Bangladesh", "{bd_org}", 102)
 
 
 @dataclass(slots=True)
@@ -383,7 +383,8 @@ def main() -> int:
         desks = [start_desk(at, who, network) for who in (MALAYSIA, BANGLADESH)]
         say(RULE)
         say(f"State, logs and the desks' passphrases are in {relative(STATE)}. Ctrl-C ends all.")
-        say(f"Ready: {at.directory} {at.hub} {' '.join(desks)}")
+        opened = ", ".join(f"desk {url}" for url in desks)
+        say(f"Ready: directory {at.directory}, hub {at.hub}, {opened}")
         stay_up(network)
     except KeyboardInterrupt:
         say()

@@ -115,7 +115,7 @@ class RunningNetwork:
         """Run `directory` or `hub` for the length of the block."""
         port = self.ports[0 if name == "directory" else 1]
         environ = self.directory_environ if name == "directory" else self.hub_environ
-        command = [_BIN / f"rujukan-{name}", "serve"]
+        command: list[str | Path] = [_BIN / f"rujukan-{name}", "serve"]
         log = self.folder / f"{name}.log"
         with start(name, command, log=log, environ=environ, folder=self.folder) as child:
             wait_for_port(port, child=child)

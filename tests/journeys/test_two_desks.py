@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import stat
 import sys
@@ -60,7 +59,7 @@ def request(desk: CommandLineDesk, to: str, service: str) -> bytes:
 
 
 def test_a_referral_goes_from_search_to_acceptance(
-    network: RunningNetwork, ours: CommandLineDesk, theirs: CommandLineDesk, tmp_path: Path
+    network: RunningNetwork, ours: CommandLineDesk, theirs: CommandLineDesk
 ) -> None:
     silent = "bd-00000000000000aa"
     network.list_services(
@@ -99,7 +98,7 @@ def test_a_referral_goes_from_search_to_acceptance(
 
 
 def test_a_system_takes_over_what_its_desk_has_received(
-    network: RunningNetwork, ours: CommandLineDesk, theirs: CommandLineDesk, tmp_path: Path
+    ours: CommandLineDesk, theirs: CommandLineDesk, tmp_path: Path
 ) -> None:
     body = request(ours, theirs.org, "11111111-1111-4111-8111-111111111111")
     reference = ours.json("send", "--to", theirs.org, "-", given=body)["reference"]
@@ -121,7 +120,7 @@ def test_a_system_takes_over_what_its_desk_has_received(
 
 
 def test_the_wrong_passphrase_is_one_sentence_and_exit_1(
-    network: RunningNetwork, ours: CommandLineDesk, tmp_path: Path
+    ours: CommandLineDesk, tmp_path: Path
 ) -> None:
     wrong = tmp_path / "wrong"
     wrong.write_text("not the passphrase at all\n")
@@ -132,9 +131,7 @@ def test_the_wrong_passphrase_is_one_sentence_and_exit_1(
     assert "Traceback" not in outcome.err
 
 
-def test_nobody_but_the_owner_can_read_a_desks_files(
-    network: RunningNetwork, ours: CommandLineDesk
-) -> None:
+def test_nobody_but_the_owner_can_read_a_desks_files(ours: CommandLineDesk) -> None:
     for path in [ours.home, *ours.home.iterdir(), ours.folder / "stick.key"]:
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
 
@@ -180,14 +177,13 @@ def test_an_organisation_not_yet_admitted_is_told_so(network: RunningNetwork) ->
 
 
 def test_a_locked_desks_files_hold_nothing_of_a_case(
-    network: RunningNetwork, ours: CommandLineDesk, theirs: CommandLineDesk
+    ours: CommandLineDesk, theirs: CommandLineDesk
 ) -> None:
     body = request(ours, theirs.org, "11111111-1111-4111-8111-111111111111")
     sent = ours.json("send", "--to", theirs.org, "-", given=body)
     theirs.json("inbox")
     for desk, peer in ((ours, theirs.org), (theirs, ours.org)):
-        held = b"".join((desk.home / name).read_bytes() for name in os.listdir(desk.home)
-                        if name.startswith("desk"))  # fmt: skip
+        held = b"".join(path.read_bytes() for path in desk.home.glob("desk*"))
         for secret in (CANARY, peer, sent["referral_ref"], "referral.requested", "shelter"):
             assert secret.encode() not in held
             assert secret.encode().hex().encode() not in held

@@ -199,6 +199,7 @@ def _processes() -> Iterator[tuple[int, int]]:
 
 def _command_line(pid: int) -> str:
     try:
-        return Path("/proc", str(pid), "cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
+        line = Path("/proc", str(pid), "cmdline").read_bytes().replace(b"\0", b" ")
+        return line.decode(errors="replace").strip()  # arguments are bytes, not text
     except OSError:
         return ""

@@ -4,6 +4,7 @@
 (() => {
   const link = document.getElementById("leave");
   const go = () => {
+    // Loading another page takes a while on a slow line; this one must be gone at once.
     document.documentElement.hidden = true;
     window.location.replace(link.href);
   };
@@ -13,9 +14,11 @@
     go();
   });
   document.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape") return;
+    // A key that is held down repeats by itself; that is not three presses.
+    if (event.key !== "Escape" || event.repeat) return;
     const now = Date.now();
     presses = presses.filter((at) => now - at < 2000).concat(now);
     if (presses.length >= 3) go();
   });
+  document.getElementById("keys").hidden = false;
 })();

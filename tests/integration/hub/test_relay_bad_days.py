@@ -9,7 +9,7 @@ import pika
 from pika.adapters.blocking_connection import BlockingChannel
 
 from broker.hub.parts import Hub
-from broker.hub.topology import DELIVER, MAILBOX, MAILBOX_KEY, RELAY_IN
+from broker.hub.topology import DELIVER, MAILBOX, MAILBOX_KEY, QUEUES, RELAY_IN
 from contracts.sealing import Sealed
 from tests.integration.hub.network import Device, Network, add_user, channel_to, submit, through
 from tests.integration.hub.watching import accept, arrived, newest_notice, reasons
@@ -30,6 +30,7 @@ def test_a_killed_rabbitmq_loses_nothing_that_was_confirmed(
         with channel_to(add_user(queues, sender)) as channel:
             for one in sealed:
                 submit(channel, sender, one.body)
+        wait_until_registered(queues)
         queues.node.kill()
         late = network.seal()
         accept(hub, sender, late)
@@ -44,6 +45,7 @@ def test_a_relay_started_before_rabbitmq_delivers_what_https_accepted_meanwhile(
     network: Network, queues: Vhost
 ) -> None:
     hub = network.open(queues.url)
+    wait_until_registered(queues)
     queues.node.kill()
     sealed = network.seal()
     accept(hub, network.sender.devices[0], sealed)
@@ -164,6 +166,21 @@ def test_a_directory_that_is_away_holds_messages_back_and_loses_none(
         network.directory.up = True
         wait_until(lambda: arrived(network, hub, sealed), "the row", child=relay, seconds=45)
     assert hub.store.dead_letters(limit=1) == ()
+
+
+def wait_until_registered(queues: Vhost) -> None:
+    """Wait until the node has written down that these queues exist.
+
+    RabbitMQ 3.10.8 does so seconds after it has confirmed the declaration. A node killed before
+    makes the queue anew and empty, or without a leader, and loses what it had confirmed for it.
+    """
+    names = [f"{queues.name}_{queue.name}".encode() for queue in QUEUES]
+    (register,) = (queues.node.data / queues.node.environ["RABBITMQ_NODENAME"]).glob(
+        "quorum/*/names.dets"
+    )
+    wait_until(
+        lambda: all(name in register.read_bytes() for name in names), "registered queues", every=0.2
+    )
 
 
 def put_into_mailbox_queue(

@@ -9,6 +9,7 @@ from typing import Any
 from broker import amqp
 from broker.hub.acceptance import Accepted, Checked, Conflict
 from broker.hub.store import DeadLetter
+from broker.hub.turns import GATHERING_SECONDS
 from contracts.envelope import NO_CHECKPOINT, Envelope, Header
 from contracts.identifiers import Eid, KeyId, Mid, OrgId
 
@@ -37,7 +38,8 @@ class FakeLoop:
         self.waiting.append(work)
 
     def later(self, seconds: float, work: Callable[[], None]) -> FakeTimer:
-        self.pauses.append(seconds)
+        if seconds > GATHERING_SECONDS:
+            self.pauses.append(seconds)
         self.waiting.append(work)
         return FakeTimer()
 
@@ -105,11 +107,14 @@ class FakeAcceptance:
             raise self.failing
         return checked(body, now)
 
-    def known(self, one: Checked) -> Accepted | None:
+    def _known(self, one: Checked) -> Accepted | Conflict | None:
         found = self.memory.get(one.header.mid)
         if found is not None and found != one.eid:
-            raise Conflict
+            return Conflict()
         return None if found is None else Accepted(b"", one.eid, one.header.mid, new=False)
+
+    def known_all(self, batch: Sequence[Checked]) -> tuple[Accepted | Conflict | None, ...]:
+        return tuple(map(self._known, batch))
 
     def remember(self, batch: Sequence[Checked]) -> tuple[Accepted | Conflict, ...]:
         if self.failing is not None:

@@ -11,14 +11,16 @@ test may take a server away, lose an answer, or hand a desk any bytes. One clock
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 from nacl.utils import random
 
-from broker.desk.archive import Archive
+from broker.desk.archive import Archive, new_archive_key
 from broker.desk.client import HubRefused, Lease, Unreachable
 from broker.desk.courier import Round, tick
 from broker.desk.enrolment import Newcomer, first_statements, new_org_id
@@ -26,10 +28,12 @@ from broker.desk.errors import DeskError
 from broker.desk.keyfile import LEAST_MEM, Cost, Wrapping, write_key_file
 from broker.desk.keyring import FILE_NAME, KeyRingFile, new_ring, published_weeks, render_ring
 from broker.desk.records import Case, Entry
-from broker.desk.store import open_store
+from broker.desk.store import FILE_NAME as DATABASE
+from broker.desk.store import Store, open_store
 from broker.desk.unlocking import Desk
 from broker.desk.weeks import READS
 from broker.mirror import DirectoryUnreachable
+from broker.service.database import open_engine
 from contracts.encoding import JsonObject
 from contracts.envelope import check_for_hub, parse_envelope
 from contracts.errors import Refused
@@ -312,6 +316,7 @@ class World:
         """A desk with keys that nobody has heard of."""
         home = self.folder / f"{org}-{random(4).hex()}"
         home.mkdir(mode=0o700)
+        (home / DATABASE).write_bytes(_empty_database())
         ring = new_ring(net=NET, org=org, now=self.clock())
         wrapping = Wrapping(FAST, random(16), random(32))  # a passphrase's key, without its cost
         write_key_file(home / FILE_NAME, render_ring(ring), wrapping, new=True)
@@ -324,7 +329,7 @@ class World:
             home=home,
             root=self.root,
             keys=keys,
-            store=open_store(home, Archive(ring.archive_key)),
+            store=Store(open_engine(f"sqlite:///{home / DATABASE}"), Archive(ring.archive_key)),
             log=LogCopy(self.log),
             hub=Door(self.hub, ring.org, ring.device),
             directory=self.directory,
@@ -347,9 +352,17 @@ class World:
     def settle(self, *desks: Desk) -> None:
         """Let the desks run until nobody has anything left to do."""
         for _ in range(10):
-            if not any(busy(tick(desk)) for desk in desks):
+            if not any([busy(tick(desk)) for desk in desks]):
                 return
         raise DeskError("busy")
+
+
+@cache
+def _empty_database() -> bytes:
+    """A desk's database as the migrations make it: making each anew would take the most time."""
+    with tempfile.TemporaryDirectory() as folder:
+        open_store(Path(folder), Archive(new_archive_key())).close()
+        return (Path(folder) / DATABASE).read_bytes()
 
 
 def busy(done: Round) -> bool:

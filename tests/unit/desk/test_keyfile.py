@@ -95,7 +95,7 @@ def test_a_header_with_one_more_member_is_refused(path: Path) -> None:
     assert code_of(lambda: open_key_file(path, PASSPHRASE)) == "key_file_unreadable"
 
 
-def test_the_header_is_bound_to_the_content(path: Path, wrapping: Wrapping) -> None:
+def test_the_header_is_bound_to_the_content(path: Path) -> None:
     """The same bounds in another spelling open nothing: the header's bytes are authenticated."""
     outer = json.loads(path.read_bytes())
     spelled = json.dumps(json.loads(b64decode(outer["h"], field="h"))).encode()
@@ -146,7 +146,7 @@ def test_a_stick_that_is_not_there_is_a_sentence(tmp_path: Path, wrapping: Wrapp
     assert code_of(lambda: write_key_file(missing, SECRET, wrapping)) == "key_file_folder"
 
 
-def test_secrets_are_not_in_a_repr(path: Path, wrapping: Wrapping) -> None:
+def test_secrets_are_not_in_a_repr(wrapping: Wrapping) -> None:
     shown = repr(OpenedFile(SECRET, wrapping))
     assert SECRET.decode() not in shown
     assert repr(wrapping.key) not in shown
@@ -178,7 +178,7 @@ def test_a_passphrase_is_asked_twice_and_must_agree() -> None:
     assert caught.value.code == "passphrases_differ"
 
 
-def test_two_keyboards_that_compose_letters_differently_open_one_file(tmp_path: Path) -> None:
+def test_two_keyboards_that_compose_letters_differently_open_one_file() -> None:
     composed, decomposed = "caf\u00e9 caf\u00e9 caf\u00e9", "cafe\u0301 cafe\u0301 cafe\u0301"
     first, second = (
         read_passphrase(None, ask=lambda _, text=text: text, prompt="")  # type: ignore[misc]

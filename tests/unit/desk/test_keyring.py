@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,7 @@ def test_a_new_desk_has_a_quarters_keys_from_this_monday(now: int) -> None:
     published = published_weeks(new_ring(net=NET, org=ORG, now=now), now=now)
     assert len(published) == WEEKS_AHEAD
     assert published[0].nbf == monday(now) <= now < published[0].naf
-    assert all(a.naf == b.nbf for a, b in zip(published, published[1:], strict=False))
+    assert all(a.naf == b.nbf for a, b in pairwise(published))
 
 
 @given(now=AT, later=st.integers(0, 60 * WEEK))

@@ -7,11 +7,11 @@ from collections.abc import Callable
 import pytest
 
 from broker.desk.courier import tick
+from broker.desk.enrolment import new_org_id
 from broker.desk.errors import DeskError
 from broker.desk.sending import answer, send_referral
 from broker.desk.unlocking import Desk
 from contracts.encoding import JsonObject
-from broker.desk.enrolment import new_org_id
 from contracts.lifecycle import Event, State
 from contracts.routing import RouteState, RouteTable
 from contracts.statements import DAY, WEEK

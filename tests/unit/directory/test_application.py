@@ -65,6 +65,21 @@ def test_the_index_follows_the_listings(tmp_path: Path) -> None:
     assert other_worker.find(Query(text="baharu")).total == 1
 
 
+def test_a_serving_process_goes_on_with_the_old_index_while_a_new_one_is_made(
+    tmp_path: Path,
+) -> None:
+    engine, path = new_engine(tmp_path), tmp_path / "index.db"
+    serving = Search(engine, path)
+    assert serving.find(Query()).total == 0
+
+    def change() -> int:
+        store(engine, [GOOD])
+        return serving.find(Query()).total
+
+    assert Search(engine, path).renew_after(change) == 0
+    assert serving.find(Query()).total == 1
+
+
 def test_a_damaged_or_missing_index_is_made_again(tmp_path: Path) -> None:
     engine, path = new_engine(tmp_path), tmp_path / "index.db"
     store(engine, [GOOD])

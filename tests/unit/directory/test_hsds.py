@@ -68,7 +68,7 @@ def validator(name: str) -> Draft202012Validator:
             content | {"$schema": "https://json-schema.org/draft/2020-12/schema"}
         )
 
-    registry: Registry[Any] = Registry(retrieve=read)
+    registry: Registry[Any] = Registry(retrieve=read)  # type: ignore[call-arg]  # hidden by attrs
     checker = Draft202012Validator.FORMAT_CHECKER
     schema = {"$ref": f"https://hsds.example/{name}.json"}
     return Draft202012Validator(schema, registry=registry, format_checker=checker)

@@ -14,7 +14,7 @@ from directory.search.normaliser import fold, index_text, name_key, pairs, words
 SCRIPTS = st.one_of(
     *(
         st.text(
-            st.characters(min_codepoint=low, max_codepoint=high, exclude_categories=("Cs",)),
+            st.characters(min_codepoint=low, max_codepoint=high),
             max_size=12,
         )
         for low, high in (

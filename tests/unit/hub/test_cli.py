@@ -7,19 +7,21 @@ import logging
 import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
+import httpx
 import pytest
 from click.testing import CliRunner, Result
 
 from broker.hub.cli import main
 from broker.hub.keyfile import read_key
 from broker.hub.store import DeadLetter, Store
+from broker.mirror import Mirror
 from contracts.encoding import b64encode
-from tests.unit.hub.hubs import migrated_engine, sqlite
+from tests.unit.hub.hubs import Directory, migrated_engine, sqlite
 from tests.unit.hub.network import ROUTES_FILE, Network, write_key
 
-# Nothing listens there; the commands must do without a directory.
 NOWHERE = "http://127.0.0.1:1"
 
 
@@ -84,7 +86,13 @@ def test_a_key_that_the_root_file_does_not_name_is_refused(
     assert "root file does not name this hub" in result.stderr
 
 
-def test_status_of_a_hub_that_never_reached_the_directory(environment: dict[str, str]) -> None:
+def test_status_of_a_hub_that_never_reached_the_directory(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = Directory(Network())
+    away.reachable = False
+    mirror = partial(Mirror, transport=httpx.MockTransport(away))
+    monkeypatch.setattr("broker.hub.parts.Mirror", mirror)
     result = run(environment, "status", "--json")
     assert result.exit_code == 1
     report = json.loads(result.stdout.splitlines()[0])

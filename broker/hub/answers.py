@@ -1,6 +1,6 @@
 """The four answers the hub has to a message from RabbitMQ that it cannot simply carry.
 
-One table of when; `answers` is the same for HTTPS. It refuses to act: what each answer does is
+One table of when; `refusals` is the same for HTTPS. It refuses to act: what each answer does is
 said here and done by whoever took the message.
 
     match answer_to(error): ...

@@ -1,0 +1,80 @@
+"""What could not be done, as a sentence in the reader's language.
+
+Every refusal has a code; its English sentence is the key of its translation. Where that sentence
+speaks of commands, the pages have one of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from broker.desk.errors import SENTENCES, DeskError
+from broker.mirror import DirectoryUnreachable, HardStop
+from broker.service.language import gettext
+from broker.service.language import lazy_gettext as _l
+from contracts.errors import ContractError
+
+
+def sentence_of(error: Exception) -> str:
+    """The sentence of a refusal of ours."""
+    if isinstance(error, DeskError):
+        return sentence_of_code(error.code, **error.details)
+    if isinstance(error, HardStop):
+        return sentence_of_code("hard_stop")
+    if isinstance(error, DirectoryUnreachable):
+        return sentence_of_code("directory_unreachable")
+    if isinstance(error, ContractError):
+        return gettext("A rule of the network forbids this. Nothing was done.")
+    return gettext("This was refused. Nothing was lost; ask your operator.")
+
+
+def sentence_of_code(code: str, **details: str | int) -> str:
+    """The sentence of a code; one that a newer hub made still makes one."""
+    if code in OURS:
+        return str(OURS[code]).format_map(details)
+    if code in SENTENCES:
+        return gettext(SENTENCES[code]).format_map(_Open(details))
+    return gettext("This was refused. Nothing was lost; ask your operator.")
+
+
+class _Open(dict[str, "str | int"]):
+    """A word that nobody gave stays empty: a page must not fail for it."""
+
+    def __missing__(self, _key: str) -> str:
+        return ""
+
+
+OURS: Final[Mapping[str, object]] = {
+    "wrong_passphrase": _l(
+        "This passphrase does not open the desk. Nothing was changed; try again."
+    ),
+    "unknown_organisation": _l(
+        "This organisation is not in the network's log. Nothing was queued; phone them instead."
+    ),
+    "cannot_receive_yet": _l(
+        "This organisation cannot receive yet: it has no desk with keys valid today. Nothing was "
+        "queued; phone them instead."
+    ),
+    "no_keys": _l(
+        "This organisation cannot receive yet: it has no desk with keys valid today. Nothing was "
+        "queued; phone them instead."
+    ),
+    "recipient_changed": _l(
+        "The recipient's key is not the one that was shown. Nothing was queued; compare the digits "
+        "again."
+    ),
+    "ourselves": _l("This is your own organisation. Nothing was queued."),
+    "not_an_organisation_id": _l(
+        "The listing names no organisation of this network. Nothing was queued; phone them instead."
+    ),
+    "schema": _l("Something in the form is missing or wrong. Nothing was queued."),
+    "no_case": _l("There is no such case on this desk."),
+    "illegal_transition": _l(
+        "The case has changed meanwhile and cannot be answered so any more. Nothing was sent."
+    ),
+    "not_admitted": _l(
+        "Your organisation is not in the network's log yet. Hand the admission file to the "
+        "operator of the directory; until then nothing can be sent."
+    ),
+}

@@ -1,0 +1,40 @@
+"""How the desk stands, and who we are: the digits others compare with what their screens show."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response
+
+from broker.desk.standing import look
+from broker.desk.unlocking import Desk
+from broker.desk.web.pages import page, runtime
+from broker.desk.web.sentences import sentence_of
+from broker.service.failures import Failure
+from contracts.fingerprint import fingerprint
+
+blueprint = Blueprint("standing", __name__)
+
+
+@blueprint.get("/status")
+def status() -> Response:
+    """What is outstanding, and whether the machinery works."""
+    shared = runtime()
+    with shared.vault.use() as desk:
+        standing, org, digits = look(desk), desk.org, _our_digits(desk)
+    return page(
+        "status.html",
+        standing=standing,
+        org=org,
+        digits=digits,
+        net=shared.root.net,
+        root_hash=shared.root.hash,
+        troubles=[sentence_of(one) for one in shared.vault.troubles],
+    )
+
+
+def _our_digits(desk: Desk) -> str:
+    """Empty before the network has admitted us, or where its log is not believed."""
+    try:
+        ours = desk.log.register.organisation(desk.org)
+    except Failure:
+        return ""
+    return "" if ours is None else fingerprint(desk.org, root=ours.root)
