@@ -277,6 +277,7 @@ class Consumer:
         self._deliver = deliver
         self._lost = lost
         self._link: Link | None = None
+        self._opening: Channel | None = None
         self._channel: Channel | None = None
 
     def acknowledge(self, tag: int, *, multiple: bool) -> None:
@@ -289,15 +290,17 @@ class Consumer:
 
     def open(self, link: Link, connection: SelectConnection) -> None:
         self._link = link
-        connection.channel(on_open_callback=lambda it: link.loop.guard(lambda: self._begin(it)))
+        self._opening = connection.channel(
+            on_open_callback=lambda it: link.loop.guard(lambda: self._begin(it))
+        )
 
     def gone(self) -> None:
-        self._channel = None
+        self._opening = self._channel = None
         self._lost()
 
     def _begin(self, channel: Channel) -> None:
         link = self._link
-        if link is None:
+        if link is None or channel is not self._opening:
             return
         self._channel = channel
         channel.add_on_close_callback(
@@ -360,7 +363,9 @@ class Publisher:
 
     def open(self, link: Link, connection: SelectConnection) -> None:
         self._link = link
-        connection.channel(on_open_callback=lambda it: link.loop.guard(lambda: self._select(it)))
+        self._opening = connection.channel(
+            on_open_callback=lambda it: link.loop.guard(lambda: self._select(it))
+        )
 
     def gone(self) -> None:
         self._opening = self._channel = None
@@ -372,9 +377,8 @@ class Publisher:
 
     def _select(self, channel: Channel) -> None:
         link = self._link
-        if link is None:
+        if link is None or channel is not self._opening:
             return
-        self._opening = channel
         channel.add_on_close_callback(
             lambda it, error: link.loop.guard(lambda: self._closed(it, why_closed(error)))
         )

@@ -242,6 +242,10 @@ def check_for_hub(
     signer = register.device(org, device)
     if signer is None or not signer.in_force(now):
         raise Refused("device_not_certified", "sk")
+    # Every desk compares the window with `iat`, and answers a strange device with nothing at all:
+    # carried, such an envelope would vanish at its receiver without a receipt.
+    if not signer.in_window(header.iat):
+        raise Refused("device_not_certified", "iat")
     try:
         verify_bytes(signer.public, envelope.signature, envelope.transcript)
     except BadSignature:

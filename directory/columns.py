@@ -196,13 +196,15 @@ def _refuse_active(text: str) -> None:
         )
     if _MARKUP.search(text):
         raise Broken("markup", "Write plain text, without tags or entities.")
-    if text[:1] in _FORMULA:
+    if text.lstrip(_UNSEEN)[:1] in _FORMULA:
         raise Broken("a first character that makes a formula of the text", "Begin with a letter.")
 
 
 _REFUSED: Final = frozenset({"Cc", "Cs", "Co", "Cn"})
 # Overrides and isolates; the plain marks U+200E and U+200F stay, Urdu text needs them.
 _TURNING: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u2028\u2029")
+# What may stand before a text without being seen: joiners, direction marks, byte order marks.
+_UNSEEN: Final = "\u00ad\u061c\u180e\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
 _MARKUP: Final = re.compile(r"<[A-Za-z/!?]|&[A-Za-z]{2,31};|&#")
 _FORMULA: Final = frozenset("=+-@|\uff1d\uff0b\uff0d\uff20")
 _KEY: Final = re.compile(r"[a-z][a-z0-9-]{0,63}")

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from broker.service.failures import Failure
 from directory.columns import (
@@ -32,6 +33,8 @@ MAX_ROWS: Final = 200_000
 # More than this nobody reads; the count of all is still told.
 SHOWN_PROBLEMS: Final = 200
 _HEADER_ROW: Final = 1
+# Each name of the header is compared with all before it.
+_MOST_COLUMNS: Final = 1000
 _RESERVED: Final = ("example", "test", "invalid", "example.org", "example.com", "example.net")
 DEMO_WORD: Final = "DEMO"
 
@@ -95,7 +98,7 @@ def read_listings(data: bytes, *, today: date, demonstration: bool) -> tuple[Lis
     problems += _between_rows([one for one in listings if "service_key" in one.values])
     if problems:
         raise ImportRefused(sorted(problems, key=lambda problem: problem.row))
-    return tuple(_with_numbers(listing) for listing in listings)
+    return tuple(_as_shown(listing) for listing in listings)
 
 
 def _text(data: bytes) -> str:
@@ -126,6 +129,9 @@ def _rows(text: str) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
 
 def _header_problems(header: list[str]) -> Iterator[Problem]:
     """Whole-file problems; an unknown column's name is the file's, so its place is told instead."""
+    if len(header) > _MOST_COLUMNS:
+        yield Problem(_HEADER_ROW, "", "too many columns", "Keep those that are documented.")
+        return
     for place, name in enumerate(header, start=1):
         if name not in _BY_NAME:
             rule = f"column {place} has a name that is not documented"
@@ -153,8 +159,8 @@ _EMPTY: Final[Mapping[str, object]] = {
         ],
         (),
     ),
-    **dict.fromkeys(("demo", "accepts_referrals", "confidential"), False),
-    **dict.fromkeys(("confirmed_on", "latitude", "longitude")),
+    **dict.fromkeys(("demo", "accepts_referrals"), False),
+    **dict.fromkeys(("confidential", "confirmed_on", "latitude", "longitude")),
 }
 
 
@@ -206,6 +212,10 @@ def _place_rules(values: Mapping[str, Any]) -> Iterator[_Rule]:
                 "Empty the cell: the place is told to the receiver in the sealed acceptance only.",
             )
         return
+    if given and values["confidential"] is None:
+        # A list that was made without the column would otherwise publish a shelter's address.
+        rule = "an address without a word on whether it may be known"
+        yield "confidential", rule, "Write no if everybody may know it; if not, empty the address."
     for name in ADDRESS_COLUMNS if given else ():
         if name not in given:
             rule = "an address must be whole"
@@ -230,7 +240,7 @@ def _demo_rules(values: Mapping[str, Any]) -> Iterator[_Rule]:
     if DEMO_WORD not in values["org_name"]:
         yield "org_name", "a fictional organisation must say so", f"Put {DEMO_WORD} in its name."
     hosts = {
-        "org_website": values["org_website"].partition("//")[2].partition("/")[0].partition(":")[0],
+        "org_website": urlsplit(values["org_website"]).hostname or "",
         "org_email": values["org_email"].rpartition("@")[2],
     }
     for name, host in hosts.items():
@@ -245,13 +255,14 @@ def _shown(number: str, column: str, values: Mapping[str, Any]) -> str | None:
     return real_number(number, country=values["country"], hotline=column == "hotline")
 
 
-def _with_numbers(listing: Listing) -> Listing:
-    """The listing with its numbers in the form in which they are shown."""
+def _as_shown(listing: Listing) -> Listing:
+    """The listing with its numbers in the form in which they are shown, and nothing unsaid."""
     shown = {
         name: [_shown(number, name, listing.values) or number for number in listing.values[name]]
         for name in ("phone", "hotline")
     }
-    return Listing(listing.row, {**listing.values, **shown})
+    confidential = bool(listing.values["confidential"])
+    return Listing(listing.row, {**listing.values, **shown, "confidential": confidential})
 
 
 def _between_rows(listings: Iterable[Listing]) -> Iterator[Problem]:

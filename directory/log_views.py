@@ -13,20 +13,22 @@ from broker.service.problems import problem
 from contracts.encoding import parse_object, text_of
 from contracts.errors import BadSignature, ContractError, Malformed, Refused
 from contracts.log import join_leaves
-from contracts.statements import MAX_BODY, MAX_CARRIED, Statement, parse_statement
+from contracts.statements import DAY, MAX_BODY, MAX_CARRIED, Statement, parse_statement
 from directory.runtime import runtime
 from directory.statements import MAX_LEAVES
 
 blueprint = Blueprint("log", __name__)
 
 _MOST_DIGITS: Final = 15
-# What the sender should do differs only for a gap: fetch the log, sign anew, post again.
-_STATUS: Final = {"gap_in_seq": 409, "chain_broken": 409}
+# What the sender should do: at a gap fetch the log, sign anew, post again; else see below.
+_STATUS: Final = {"gap_in_seq": 409, "chain_broken": 409, "too_many_statements": 429}
 _SENTENCES: Final = {
     "gap_in_seq": "The statement does not continue its author's chain. Nothing was added. Fetch"
     " the log and sign again with the next number.",
     "chain_broken": "The statement does not continue its author's chain. Nothing was added. Fetch"
     " the log and sign again with the newest hash.",
+    "too_many_statements": "The organisation has written very many statements today. Nothing was"
+    " added. Post it again tomorrow; if nobody wrote so many, look which computer does.",
 }
 _RULE: Final = "The statement breaks a rule of the log. Nothing was added."
 _FORM: Final = "The statement does not have the agreed form. Nothing was added."
@@ -74,7 +76,8 @@ def _append(statement: Statement) -> Response:
     except (Refused, Malformed, BadSignature) as error:
         status = _STATUS.get(error.code, 422)
         detail = _SENTENCES.get(error.code, _RULE)
-        return problem(status, error.code, detail=detail, field=error.field)
+        wait = DAY - runtime().clock() % DAY if status == 429 else None
+        return problem(status, error.code, detail=detail, field=error.field, retry_after=wait)
     return _answer(appended.index, 201 if appended.new else 200)
 
 

@@ -10,25 +10,29 @@ It refuses to know who is asking: a statement speaks for itself, by its signatur
 """
 
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 from sqlalchemy import Connection, Engine, insert, select, text
 
 from broker.service.database import begin_immediate
 from contracts.encoding import JsonValue, dump_json, list_of, members, parse_object
-from contracts.errors import Malformed
+from contracts.errors import Malformed, Refused
 from contracts.identifiers import OrgId
 from contracts.log import Leaf, decode_leaf, encode_leaf
 from contracts.register import Register
-from contracts.statements import MAX_CARRIED, Statement, parse_statement
+from contracts.statements import DAY, MAX_CARRIED, Statement, parse_statement
 from directory.models import StatementLeaf
 
 # One answer stays under about 2 MB; a mirror asks again for the rest.
 MAX_LEAVES: Final = 1000
 # An admission is org, device and keys; a board that admits many devices at once fits too.
 MAX_ADMISSION: Final = 64 * MAX_CARRIED
+# A board that enrols fifty computers on one day stays below. Every client keeps and folds each
+# statement for ever and follows no log of over a million, so one loop could end the network.
+MAX_A_DAY: Final = 200
 _BATCH: Final = 1000
 
 
@@ -42,11 +46,18 @@ class Appended:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """The fold of the first `size` leaves, and the newest leaf's time."""
+    """The fold of the first `size` leaves, the newest leaf's time `t`, and how many statements
+    each author has written on that leaf's day (UTC).
+    """
 
     register: Register
     size: int
     t: int
+    written: Mapping[OrgId, int] = field(default_factory=dict)
+
+    def written_today(self, org: OrgId, now: int) -> int:
+        """How many statements of this author stand in the log from the day of `now`."""
+        return self.written.get(org, 0) if self.t // DAY == now // DAY else 0
 
 
 class StatementLog:
@@ -60,11 +71,20 @@ class StatementLog:
         self._one_reader = threading.Lock()
 
     def append(self, statement: Statement) -> Appended:
-        """Add one statement, or find it. Raises the contract's `Refused` or `Malformed`."""
-        return self.append_all([statement])[0]
+        """Add one statement from the network, or find it.
+
+        Raises the contract's `Refused` or `Malformed`; `Refused("too_many_statements", "org")`
+        where the author has written `MAX_A_DAY` already today.
+        """
+        return self._append([statement], most_a_day=MAX_A_DAY)[0]
 
     def append_all(self, statements: Sequence[Statement]) -> tuple[Appended, ...]:
-        """Add several in their order, all or none."""
+        """Add several in their order, all or none. For the operator, who may add any number."""
+        return self._append(statements, most_a_day=None)
+
+    def _append(
+        self, statements: Sequence[Statement], *, most_a_day: int | None
+    ) -> tuple[Appended, ...]:
         with begin_immediate(self._engine) as connection:
             _wait_for_other_writers(connection)
             known = self._caught_up(connection)
@@ -76,7 +96,9 @@ class StatementLog:
                 if index is None:
                     index = size + sum(one.new for one in done)
                     leaf = Leaf(statement, now)
-                    trial.apply(leaf)
+                    author = trial.apply(leaf).id
+                    if most_a_day is not None and known.written_today(author, now) >= most_a_day:
+                        raise Refused("too_many_statements", "org")
                     _insert(connection, index, leaf)
                     done.append(Appended(index, new=True))
                 else:
@@ -140,12 +162,14 @@ def _carried(item: JsonValue) -> Statement:
 
 def _folded(known: _Known, found: Sequence[bytes]) -> _Known:
     # A copy, so that a request that holds the older register is not disturbed.
-    register, t = known.register.copy(), known.t
+    register, t, written = known.register.copy(), known.t, Counter(known.written)
     for data in found:
         leaf = decode_leaf(data)
-        register.apply(leaf)
+        if leaf.t // DAY != t // DAY:
+            written.clear()
+        written[register.apply(leaf).id] += 1
         t = leaf.t
-    return _Known(register, known.size + len(found), t)
+    return _Known(register, known.size + len(found), t, written)
 
 
 def _index_of(connection: Connection, statement: Statement) -> int | None:

@@ -119,8 +119,7 @@ class HubClient:
     def lease(self) -> tuple[Lease, ...]:
         """What has arrived for this device, a batch at most."""
         content = dump_json({"max": LEASE_AT_ONCE})
-        answer = self._authorised("POST", "/v1/mailbox/lease", content=content)
-        fields = _fields(answer)
+        fields = _fields(self._granted("/v1/mailbox/lease", content))
         try:
             return tuple(_lease(item) for item in list_of(fields, "items"))
         except ContractError:
@@ -129,12 +128,19 @@ class HubClient:
     def settle(self, *, acknowledge: Iterable[str] = (), give_back: Iterable[str] = ()) -> None:
         """Tell the mailbox which leases are done with, and which to lend again uncounted."""
         content = dump_json({"acknowledge": list(acknowledge), "give_back": list(give_back)})
-        self._authorised("POST", "/v1/mailbox/ack", content=content)
+        self._granted("/v1/mailbox/ack", content)
 
     def close(self) -> None:
         """Close the connections and forget the token."""
         self._token = None
         self._http.close()
+
+    def _granted(self, path: str, content: bytes) -> _Answer:
+        """A request that our hub has no reason to refuse."""
+        try:
+            return self._authorised("POST", path, content=content)
+        except HubRefused as refused:
+            raise DeskError("hub_refuses", rule=refused.code.replace("_", " ")) from None
 
     def _authorised(
         self,
@@ -169,20 +175,18 @@ class HubClient:
                 nonce=bytes_of(nonce, "nonce", size=NONCE_SIZE),
                 iat=self._clock(),
             )
-            self._token = text_of(self._login_answer(sign_login(proof, self._key)), "token")
+            answer = self._send("POST", "/v1/login", content=sign_login(proof, self._key))
+            self._token = text_of(_fields(answer), "token")
         except ContractError:
             raise DeskError("hub_not_itself") from None
         return self._token
 
-    def _login_answer(self, proof: bytes) -> JsonObject:
-        try:
-            return _fields(self._send("POST", "/v1/login", content=proof))
-        except HubRefused as refused:
-            raise DeskError("login_refused", rule=refused.code.replace("_", " ")) from None
-
     def _send(self, method: str, path: str, *, content: bytes = b"") -> _Answer:
         headers = {"Content-Type": "application/json"} if content else {}
-        return _checked(self._try(method, path, content=content, headers=headers))
+        try:
+            return _checked(self._try(method, path, content=content, headers=headers))
+        except HubRefused as refused:
+            raise DeskError("login_refused", rule=refused.code.replace("_", " ")) from None
 
     def _try(
         self, method: str, path: str, *, content: bytes, headers: Mapping[str, str]

@@ -82,7 +82,8 @@ def enrol(
 ) -> Enrolled:
     """Make the keys and write the three files. Raises `DeskError`; a desk there stays untouched.
 
-    The desk's own key file comes last: where anything fails before, `init` can be run again.
+    The desk's own key file comes last: where anything fails before it, there is no desk yet, and
+    `init` can be run again with another name for the stick's file.
     """
     _check(newcomer, home)
     cost = cost or Cost()

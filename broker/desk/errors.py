@@ -138,6 +138,8 @@ SENTENCES: Final[Mapping[str, str]] = {
     "hub_unreachable": "The hub cannot be reached. What is to be sent is kept and goes out later.",
     "hub_not_itself": "What answered in the hub's place is not the hub of the root file. Nothing "
     "was handed over; what is to be sent is kept. Tell your operator.",
+    "hub_refuses": "The hub does not do what this desk asks of it ({rule}). Nothing is lost; tell "
+    "your operator.",
     "login_refused": "The hub does not let this desk in ({rule}). What is to be sent is kept; ask "
     "your operator.",
     "directory_unreachable": "The directory cannot be reached. Nothing is lost; try again later.",

@@ -98,4 +98,4 @@ POLICIES: Final = (
 # Seen on real brokers: with less, a full disk lost one write-ahead log of confirmed messages.
 DISK_TO_WAL: Final = 4
 # What docker/rabbitmq/rabbitmq.conf sets; RabbitMQ's own default is 512 MiB.
-WAL_BYTES: Final = 64 * MIB
+WAL_BYTES: Final = 64_000_000

@@ -129,7 +129,13 @@ class Mirror:
             self._tried_at = now
             self._load()
             self._refuse_if_stopped()
-            return self._sync(now)
+            try:
+                return self._sync(now)
+            except DirectoryUnreachable:
+                # The pause counts from here: a directory that answers nothing has been waited
+                # for longer than the pause is.
+                self._tried_at = self._clock()
+                raise
 
     def resolve(self) -> None:
         """Take a hard stop away, after a person has found out what is true.

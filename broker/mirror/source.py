@@ -7,8 +7,11 @@ is for `broker.mirror.fold`.
 
 from __future__ import annotations
 
-import time
-from typing import Final
+import socket
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any, Final
 
 import httpx
 
@@ -38,7 +41,9 @@ class LeafSource:
             follow_redirects=False,
             trust_env=False,
             headers={"Accept": _MEDIA_TYPE, "Accept-Encoding": "identity"},
+            limits=httpx.Limits(max_connections=1),
         )
+        self._line = _Line()
 
     def leaves(self, start: int) -> tuple[bytes, ...]:
         """The data of at most `BATCH` leaves from number `start` on; none past the log's end.
@@ -46,7 +51,8 @@ class LeafSource:
         Raises `DirectoryUnreachable`, also where what answered is not a directory.
         """
         try:
-            leaves = split_leaves(self._fetch(start))
+            with self._line.cut_after(_ANSWER_SECONDS):
+                leaves = split_leaves(self._fetch(start))
         except Malformed:
             raise DirectoryUnreachable("cut_off") from None
         except httpx.HTTPError:
@@ -61,7 +67,8 @@ class LeafSource:
 
     def _fetch(self, start: int) -> bytes:
         span = {"from": start, "to": start + BATCH}
-        with self._client.stream("GET", "/log/leaves", params=span) as answer:
+        watched = {"trace": self._line.trace}
+        with self._client.stream("GET", "/log/leaves", params=span, extensions=watched) as answer:
             if answer.status_code >= 500:
                 raise DirectoryUnreachable
             kind = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
@@ -71,13 +78,52 @@ class LeafSource:
             return _read(answer)
 
 
+class _Line:
+    """The one connection that is open, so that it can be cut off from outside.
+
+    The client's own time limits count anew with each byte: whoever sends an answer, or only its
+    headers, byte by byte would hold a synchronisation for days.
+    """
+
+    def __init__(self) -> None:
+        self._stream: Any = None
+        self._was_cut = False
+
+    def trace(self, event: str, about: Mapping[str, Any]) -> None:
+        """Told by the client of all it does; the newest connection is the one in use."""
+        if event.endswith(("connect_tcp.complete", "start_tls.complete")):
+            self._stream = about["return_value"]
+
+    @contextmanager
+    def cut_after(self, seconds: float) -> Iterator[None]:
+        """While this is open, at most so long; raises `DirectoryUnreachable` if that was too long.
+
+        What is cut off can look like an answer that has come to its end.
+        """
+        self._was_cut = False
+        clock = threading.Timer(seconds, self._cut)
+        clock.daemon = True
+        clock.start()
+        try:
+            yield
+        finally:
+            clock.cancel()
+        if self._was_cut:
+            raise DirectoryUnreachable
+
+    def _cut(self) -> None:
+        self._was_cut = True
+        line = self._stream and self._stream.get_extra_info("socket")
+        if line is not None:
+            with suppress(OSError):
+                line.shutdown(socket.SHUT_RDWR)
+
+
 def _read(answer: httpx.Response) -> bytes:
-    """The body, as long as it stays within its bounds of size and time."""
-    ends, read = time.monotonic() + _ANSWER_SECONDS, bytearray()
+    """The body, as long as it stays within its bound of size."""
+    read = bytearray()
     for chunk in answer.iter_raw():
         read += chunk
         if len(read) > _MAX_ANSWER:
             raise DirectoryUnreachable("oversized")
-        if time.monotonic() > ends:
-            raise DirectoryUnreachable
     return bytes(read)

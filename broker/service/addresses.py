@@ -20,6 +20,9 @@ LITERAL: Final = "127.0.0.1 or [::1]"
 # Printable ASCII without the backslash, which some parsers read as a slash.
 _PLAIN: Final = re.compile(r"[!-\[\]-~]+")
 _HOST: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|[0-9A-Fa-f:]+")
+# Our libraries cut an address at other places than `urlsplit` where it holds a second @, or
+# brackets anywhere but round the host; then not the host that was checked would be dialled.
+_AUTHORITY: Final = re.compile(r"([^@\[\]]*@)?([^@:\[\]]*|\[[^@\[\]]*\])(:[0-9]*)?")
 # Longer than any address we hand out, short enough to parse without thought.
 _LONGEST: Final = 2048
 
@@ -73,6 +76,8 @@ def database_url(value: str) -> str:
     if scheme == "sqlite" and separator and rest.startswith("/"):
         if "?" in rest:
             raise NotUsable("must not hold a question mark")
+        if rest in {"/", "/:memory:"}:
+            raise NotUsable("must name a file: what is kept in memory is lost with the process")
         return value
     if scheme not in {"postgresql", _POSTGRESQL} or not separator:
         raise NotUsable("must be sqlite:///FILE or postgresql://USER@HOST/DATABASE")
@@ -87,7 +92,8 @@ def _postgresql(value: str) -> str:
     if "host" in options and not options["host"].startswith("/"):
         raise NotUsable("may name with the option host only the folder of a Unix socket")
     host = parts.hostname or ""
-    if "," in parts.netloc:
+    # libpq takes a list, and dials the next of it where the first does not answer.
+    if any("," in one for one in (parts.netloc, options.get("host", ""), options.get("port", ""))):
         raise NotUsable("must name one host")
     if host and not (is_loopback(host) or "host" in options):
         options = _verified(options)
@@ -125,4 +131,6 @@ def _parts(value: str) -> SplitResult:
         parts.port  # noqa: B018 - reading it is what checks it
     except ValueError:
         raise NotUsable("must be an address with a port from 0 to 65535, if any") from None
+    if not _AUTHORITY.fullmatch(parts.netloc):
+        raise NotUsable("must name one host; write @ : [ ] in a user name or password as %40 ...")
     return parts

@@ -23,7 +23,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -98,12 +98,25 @@ def version_table(package: str) -> str:
 
 def _open_sqlite(url: str) -> Engine:
     options: dict[str, Any] = {"hide_parameters": True}
-    if make_url(url).database in {None, "", ":memory:"}:
+    database = make_url(url).database
+    if database in {None, "", ":memory:"}:
         options |= {"poolclass": StaticPool, "connect_args": {"check_same_thread": False}}
+    else:
+        _make_private(Path(f"{database}"))
     engine = create_engine(url, **options)
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _make_private(file: Path) -> None:
+    """A new database is its owner's alone: a hub's says who wrote to whom.
+
+    SQLite would make it as the umask says; its -wal and -shm take the mode of the database. Where
+    the file cannot be made, SQLite's own error follows.
+    """
+    with suppress(OSError):
+        file.touch(mode=0o600)
 
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:

@@ -20,6 +20,8 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from broker.service.language import negotiate
 from broker.service.problems import problem
+from contracts.encoding import parse_json
+from contracts.errors import Malformed
 from directory.db import db
 from directory.hsds import openapi
 from directory.hsds.parameters import (
@@ -153,11 +155,23 @@ def profile() -> Response:
 
 @blueprint.before_request
 def _refuse_other_bodies() -> Response | None:
-    """A body that is not JSON would be read as no parameters: everything would be listed."""
-    if request.method != "POST" or request.is_json:
+    """A body that is not JSON would be read as no parameters: everything would be listed.
+
+    JSON is read strictly before anything else reads it: the framework's reader fails on what is
+    nested too deep or has a number too long.
+    """
+    if request.method != "POST":
         return None
-    detail = "Send the parameters as JSON (Content-Type: application/json); nothing was searched."
-    return problem(415, "unsupported_media_type", detail=detail)
+    if not request.is_json:
+        detail = "Send the parameters as JSON (Content-Type: application/json); nothing was"
+        return problem(415, "unsupported_media_type", detail=f"{detail} searched.")
+    body = request.get_data()
+    try:
+        parse_json(body or b"{}", limit=len(body) + 2)
+    except Malformed as error:
+        detail = "The parameters are not JSON as this address reads it; nothing was searched."
+        return problem(400, error.code, detail=detail)
+    return None
 
 
 @blueprint.after_request

@@ -28,6 +28,9 @@ RANKED: Final = 1000
 _SHORTEST_HAN: Final = 2
 _SHORTEST_OTHER: Final = 4
 _LONGEST_PART: Final = 16
+# Of an unspaced run this much is cut into parts, each by many looks; a long sentence fits. What a
+# visitor types may be folded into many times as much.
+_LONGEST_RUN: Final = 64
 # Words of inflected scripts are found with up to two characters of ending cut off.
 _SHORTEST_STEM: Final = 4
 _LONGEST_ENDING: Final = 2
@@ -165,6 +168,7 @@ def _parts(index: Index, run: str) -> tuple[Word, ...]:
     What is left between them (particles, endings) is dropped, unless it is most of the run: then
     nobody knows this run, and it stays whole.
     """
+    run = run[:_LONGEST_RUN]
     shortest = _SHORTEST_HAN if run[0] >= "\u3005" else _SHORTEST_OTHER
     found, i = [], 0
     while i < len(run):

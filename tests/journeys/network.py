@@ -24,7 +24,7 @@ from tests.services.processes import Child, start
 
 NET: Final = "demo.journey"
 PASSPHRASE: Final = "fig lantern meadow quartz"
-_BIN: Final = Path(sys.executable).parent
+BIN: Final = Path(sys.executable).parent
 _PATIENCE: Final = 60
 
 
@@ -57,7 +57,7 @@ class CommandLineDesk:
     def run(self, *words: str, given: bytes = b"") -> Outcome:
         """Run `rujukan` to its end."""
         done = subprocess.run(
-            [_BIN / "rujukan", *words],
+            [BIN / "rujukan", *words],
             input=given,
             capture_output=True,
             env=dict(self.environ),
@@ -115,7 +115,7 @@ class RunningNetwork:
         """Run `directory` or `hub` for the length of the block."""
         port = self.ports[0 if name == "directory" else 1]
         environ = self.directory_environ if name == "directory" else self.hub_environ
-        command: list[str | Path] = [_BIN / f"rujukan-{name}", "serve"]
+        command: list[str | Path] = [BIN / f"rujukan-{name}", "serve"]
         log = self.folder / f"{name}.log"
         with start(name, command, log=log, environ=environ, folder=self.folder) as child:
             wait_for_port(port, child=child)
@@ -194,7 +194,7 @@ def _plain_environ() -> dict[str, str]:
 
 def _must(program: str, *words: str, environ: Mapping[str, str]) -> str:
     done = subprocess.run(
-        [_BIN / program, *words],
+        [BIN / program, *words],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         env=dict(environ),

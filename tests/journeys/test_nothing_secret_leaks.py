@@ -32,7 +32,8 @@ from tests.services.rabbitmq import Vhost
 
 RABBITMQCTL: Final = "/usr/lib/rabbitmq/bin/rabbitmqctl"
 
-# Where a group of secrets may be: who is shown it, who is told it over an encrypted connection.
+# Where a group of secrets may be: who is shown it, who is told it over an encrypted connection. What
+# is looked for in the directory is an argument of `rujukan find`, in its user's own process table.
 MAY_BE: Final = frozenset(
     {
         ("output of show --note", "note"),
@@ -44,6 +45,7 @@ MAY_BE: Final = frozenset(
         ("addresses and headers to the hub", "token"),
         ("answers of the hub", "token"),
         ("questions to the directory", "search"),
+        ("arguments of processes", "search"),
         ("addresses and headers to the directory", "knock"),
         ("questions to the directory", "knock"),
         ("addresses and headers to the hub", "knock"),

@@ -151,9 +151,8 @@ class Network:
             env=dict(environ),
             cwd=self.folder,
         ) as process:
-            if label != "find":  # whose argument is what is searched for
-                self.watcher.see(process.pid, "cmdline")
-            self.watcher.see(process.pid, "environ")
+            for what in ("cmdline", "environ"):
+                self.watcher.see(process.pid, what)
             out, err = process.communicate(given, timeout=_PATIENCE)
         said = Said(label, process.returncode, out, err)
         self.said.append(said)

@@ -25,7 +25,7 @@ from tests.secrecy.scanner import Piece, Place, Unread
 from tests.services.processes import descendants
 
 _SQLITE: Final = b"SQLite format 3\0"
-_EVERY_SECONDS: Final = 0.1
+_EVERY_SECONDS: Final = 0.25
 _BETWEEN: Final = b"\n"
 
 

@@ -24,7 +24,7 @@ _SECONDS = 30
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request and its answer."""
+    """One request and its answer; status 0 where there was none."""
 
     method: str
     path: str
@@ -82,16 +82,16 @@ def _handler(behind: int, exchanges: list[Exchange]) -> type[BaseHTTPRequestHand
 
         def carry(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            head = f"{self.requestline}\n{self.headers}".encode("utf-8", "surrogateescape")
             try:
                 status, headers, answer = self._ask(body)
             except OSError:
+                exchanges.append(Exchange(self.command, self.path, head, body, 0, b"", b""))
                 self.close_connection = True
                 return
-            head = f"{self.requestline}\n{self.headers}".encode("utf-8", "surrogateescape")
+            answered = repr(headers).encode()
             exchanges.append(
-                Exchange(
-                    self.command, self.path, head, body, status, repr(headers).encode(), answer
-                )
+                Exchange(self.command, self.path, head, body, status, answered, answer)
             )
             self.send_response_only(status)
             for name, value in headers:

@@ -32,9 +32,8 @@ from tests.services.processes import Child, start, wait_until
 SERVER: Final = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 USER: Final = "tests"
 START_SECONDS: Final = 90.0
-# The write-ahead log of quorum queues, and four times that as the alarm: below it, a full disk
-# has lost confirmed messages.
-_WAL: Final = 64_000_000
+# What an operator gets is what is tested; ports and the tests' user are added.
+CONFIGURATION: Final = Path(__file__).parents[2] / "docker" / "rabbitmq" / "rabbitmq.conf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +185,7 @@ def _prepare(folder: Path, epmd_port: int) -> Node:
 
 
 def _configuration(port: int, management_port: int, password: str) -> str:
-    return "".join(
+    return CONFIGURATION.read_text(encoding="utf-8") + "".join(
         f"{line}\n"
         for line in (
             f"listeners.tcp.1 = {LOOPBACK}:{port}",
@@ -194,8 +193,6 @@ def _configuration(port: int, management_port: int, password: str) -> str:
             f"management.tcp.port = {management_port}",
             f"default_user = {USER}",
             f"default_pass = {password}",
-            f"raft.wal_max_size_bytes = {_WAL}",
-            f"disk_free_limit.absolute = {4 * _WAL}",
         )
     )
 

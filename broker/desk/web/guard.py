@@ -104,9 +104,9 @@ def install_guard(app: Flask, keeper: Keeper, vault: Vault) -> None:
 
     @app.before_request
     def guard() -> Response | None:
-        g.session = keeper.session(request.cookies.get(keeper.cookie))
         if request.environ.get("HTTP_HOST") != keeper.host:
             return _refused(HTTPStatus.MISDIRECTED_REQUEST, _("This is not an address of a desk."))
+        g.session = keeper.session(request.cookies.get(keeper.cookie))
         if request.endpoint in _OPEN:
             return None
         if g.session is None:
@@ -143,4 +143,5 @@ def _same(ours: str, theirs: str) -> bool:
 
 
 def _refused(status: HTTPStatus, sentence: str) -> Response:
+    g.session = None  # nothing of the session, its token least of all, goes to a stranger
     return page("refused.html", status=status, sentence=sentence)

@@ -11,9 +11,10 @@ from typing import Final
 
 from broker.desk.errors import SENTENCES, DeskError
 from broker.mirror import DirectoryUnreachable, HardStop
-from broker.service.language import gettext
+from broker.service.language import current_language, gettext
 from broker.service.language import lazy_gettext as _l
 from contracts.errors import ContractError
+from countries.names import country_name
 
 
 def sentence_of(error: Exception) -> str:
@@ -31,11 +32,18 @@ def sentence_of(error: Exception) -> str:
 
 def sentence_of_code(code: str, **details: str | int) -> str:
     """The sentence of a code; one that a newer hub made still makes one."""
+    details = {name: _named(name, value) for name, value in details.items()}
     if code in OURS:
         return str(OURS[code]).format_map(details)
     if code in SENTENCES:
         return gettext(SENTENCES[code]).format_map(_Open(details))
     return gettext("This was refused. Nothing was lost; ask your operator.")
+
+
+def _named(name: str, value: str | int) -> str | int:
+    """Countries by their names."""
+    is_country = name in ("ours", "theirs") and isinstance(value, str)
+    return country_name(str(value), current_language()) if is_country else value
 
 
 class _Open(dict[str, "str | int"]):
@@ -44,6 +52,32 @@ class _Open(dict[str, "str | int"]):
     def __missing__(self, _key: str) -> str:
         return ""
 
+
+# Said in the terminal only, before there is a page, or about the computer's own files; English.
+TERMINAL: Final = frozenset(
+    {
+        "ambiguous",
+        "desk_exists",
+        "key_file_exists",
+        "key_file_folder",
+        "key_file_open_to_others",
+        "key_file_unreadable",
+        "no_command",
+        "no_desk",
+        "no_hub",
+        "no_passphrase",
+        "not_handed_over",
+        "not_json",
+        "other_network",
+        "passphrase_file_unreadable",
+        "passphrase_short",
+        "passphrase_weak",
+        "passphrases_differ",
+        "root_file_unreadable",
+        "unknown_country",
+        "unknown_kind",
+    }
+)
 
 OURS: Final[Mapping[str, object]] = {
     "wrong_passphrase": _l(

@@ -68,7 +68,7 @@ class Mailboxes(RuleBasedStateMachine):
     def now(self) -> int:
         return self.network.clock()
 
-    @rule(which=st.sets(st.integers(0, 2), min_size=1), lifetime=st.integers(1, 3))
+    @rule(which=st.sets(st.integers(0, 2), min_size=1), lifetime=st.integers(1, 9))
     def deliver(self, which: set[int], lifetime: int) -> None:
         boxes = [*self.model.boxes]
         delivery = Delivery(
@@ -88,9 +88,12 @@ class Mailboxes(RuleBasedStateMachine):
         """The queue repeats itself: nothing may change, whatever became of the copies."""
         self.hub.store.deliver([data.draw(st.sampled_from(self.delivered))])
 
-    @rule(which=st.integers(0, 2), most=st.integers(1, 4))
-    def fetch(self, which: int, most: int) -> None:
-        box = [*self.model.boxes][which]
+    @rule(which=st.sets(st.integers(0, 2), min_size=1), most=st.integers(1, 4))
+    def fetch(self, which: set[int], most: int) -> None:
+        for box in [[*self.model.boxes][one] for one in sorted(which)]:
+            self._fetch(box, most)
+
+    def _fetch(self, box: Box, most: int) -> None:
         got = self.hub.mailbox.lease(box, most=most, now=self.now)
         expected = [one for one in self.model.boxes[box] if one.free(self.now)][:most]
         assert [one.eid for one in got] == [one.eid for one in expected]
@@ -106,11 +109,11 @@ class Mailboxes(RuleBasedStateMachine):
         self.model.leases.append((box, leased.lease))
 
     @precondition(lambda self: self.model.leases)
-    @rule(data=st.data(), which=st.integers(0, 2), keep=st.booleans())
-    def settle(self, data: st.DataObject, which: int, keep: bool) -> None:
-        """Any lease ever seen, by any device: its owner's newest counts, no other."""
-        owner, lease = data.draw(st.sampled_from(self.model.leases))
-        box = [*self.model.boxes][which]
+    @rule(data=st.data(), thief=st.sampled_from([None, None, None, 0, 1, 2]), keep=st.booleans())
+    def settle(self, data: st.DataObject, thief: int | None, keep: bool) -> None:
+        """A lease seen lately, by its owner or another: the owner's newest counts, no other."""
+        owner, lease = data.draw(st.sampled_from(self.model.leases[-5:]))
+        box = owner if thief is None else [*self.model.boxes][thief]
         copy = self.model.held(box, lease) if box == owner else None
         if keep:
             settled = self.hub.mailbox.settle(box, acknowledge=[lease, lease], give_back=[])
@@ -123,7 +126,7 @@ class Mailboxes(RuleBasedStateMachine):
         elif copy is not None:
             copy.lease, copy.attempts = "", copy.attempts - 1
 
-    @rule(seconds=st.sampled_from([1, LEASE_SECONDS - 1, LEASE_SECONDS, HOUR]))
+    @rule(seconds=st.sampled_from([1, LEASE_SECONDS - 1, LEASE_SECONDS, LEASE_SECONDS, HOUR]))
     def wait(self, seconds: int) -> None:
         self.network.clock.now += seconds
 
@@ -150,7 +153,7 @@ class Mailboxes(RuleBasedStateMachine):
 
 
 TestMailboxes = Mailboxes.TestCase
-TestMailboxes.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestMailboxes.settings = settings(max_examples=150, stateful_step_count=50, deadline=None)
 
 
 def test_one_answer_stays_within_its_bytes_and_still_moves_on(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """Settings: what is refused, how it is said, and what is never shown."""
 
-
 from __future__ import annotations
 
 from collections.abc import Callable
