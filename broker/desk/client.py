@@ -91,7 +91,8 @@ class HubClient:
         clock: Clock,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        self._hub, self._org, self._key, self._clock = hub, org, key, clock
+        self._hub, self._org, self._clock = hub, org, clock
+        self._key: SigningKey | None = key
         self._http = web_client(hub.url, transport)
         self._token: str | None = None
 
@@ -131,8 +132,8 @@ class HubClient:
         self._granted("/v1/mailbox/ack", content)
 
     def close(self) -> None:
-        """Close the connections and forget the token."""
-        self._token = None
+        """Close the connections, forget the token and the key."""
+        self._token = self._key = None
         self._http.close()
 
     def _granted(self, path: str, content: bytes) -> _Answer:
@@ -166,16 +167,18 @@ class HubClient:
         raise DeskError("login_refused", rule=rule.replace("_", " "))
 
     def _log_in(self) -> str:
-        nonce = _fields(self._send("POST", "/v1/login/nonce", content=b"{}"))
+        nonce, key = _fields(self._send("POST", "/v1/login/nonce", content=b"{}")), self._key
+        if key is None:
+            raise Unreachable  # locked meanwhile: another unlocking sends what is left
         try:
             proof = LoginProof(
                 server=self._hub.id,  # as the root file names it, never as the server says
                 org=self._org,
-                device=self._key.key_id,
+                device=key.key_id,
                 nonce=bytes_of(nonce, "nonce", size=NONCE_SIZE),
                 iat=self._clock(),
             )
-            answer = self._send("POST", "/v1/login", content=sign_login(proof, self._key))
+            answer = self._send("POST", "/v1/login", content=sign_login(proof, key))
             self._token = text_of(_fields(answer), "token")
         except ContractError:
             raise DeskError("hub_not_itself") from None

@@ -91,6 +91,7 @@ def enrol(
     ring = new_ring(net=root.net, org=org, now=now)
     admission = render_admission(first_statements(org_root, ring, newcomer, now=now))
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    home.chmod(0o700)
     content = render_root_key(root.net, org, org_root)
     wrapping = new_wrapping(passphrases.root_key, cost)
     write_key_file(root_key_file, content, wrapping, new=True)

@@ -141,8 +141,7 @@ class KeyRingFile:
 
     def __init__(self, path: Path, wrapping: Wrapping, ring: KeyRing) -> None:
         self._path = path
-        self._wrapping = wrapping
-        self._ring = ring
+        self._open: tuple[Wrapping, KeyRing] | None = wrapping, ring
         self._seen = _stamp(path)
 
     @classmethod
@@ -165,20 +164,31 @@ class KeyRingFile:
     @property
     def ring(self) -> KeyRing:
         """The keys as they are now, read again if another process has changed them."""
+        wrapping, ring = self._unlocked()
         stamp = _stamp(self._path)
         if stamp != self._seen:
-            self._ring = _parsed(self._path, reopen_key_file(self._path, self._wrapping))
-            self._seen = stamp
-        return self._ring
+            ring = _parsed(self._path, reopen_key_file(self._path, wrapping))
+            self._open, self._seen = (wrapping, ring), stamp
+        return ring
 
     def change(self, decide: Callable[[KeyRing], KeyRing]) -> KeyRing:
         """Replace the ring by `decide(ring)`; on disk before this returns."""
         with self.alone():
-            changed = decide(self.ring)
-            if changed is not self._ring:
-                write_key_file(self._path, render_ring(changed), self._wrapping)
-                self._ring, self._seen = changed, _stamp(self._path)
+            ring, (wrapping, _) = self.ring, self._unlocked()
+            changed = decide(ring)
+            if changed is not ring:
+                write_key_file(self._path, render_ring(changed), wrapping)
+                self._open, self._seen = (wrapping, changed), _stamp(self._path)
             return changed
+
+    def lock(self) -> None:
+        """Drop the keys; only the passphrase brings them back, in another object."""
+        self._open = None
+
+    def twin(self) -> Self:
+        """The same unlocked keys for another holder, who locks them separately."""
+        wrapping, ring = self._unlocked()
+        return type(self)(self._path, wrapping, ring)
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -189,6 +199,11 @@ class KeyRingFile:
             yield
         finally:
             os.close(handle)  # which also gives the lock back
+
+    def _unlocked(self) -> tuple[Wrapping, KeyRing]:
+        if self._open is None:
+            raise RuntimeError("these keys are locked")  # a fault of ours, never of a person
+        return self._open
 
     def __repr__(self) -> str:
         return f"KeyRingFile({self._path})"

@@ -132,7 +132,10 @@ def deliver(desk: Desk, *, eager: bool = False) -> Delivered:
     now = desk.clock()
     with desk.store.writing() as rows:
         letters = rows.claim_letters(_due(now, eager=eager), now=now, until=now + CLAIM)
-    report = Delivered()
+    report, late = Delivered(), [letter for letter in letters if letter.exp <= now]
+    for letter in late:  # needs no hub, and must not wait for one
+        report = _counted(report, _fail(desk, letter, "expired", now=now, state=Sending.EXPIRED))
+    letters = tuple(letter for letter in letters if letter.exp > now)
     for done, letter in enumerate(letters):
         try:
             report = _counted(report, _act(desk, letter))

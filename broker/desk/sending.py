@@ -88,7 +88,10 @@ def answer(desk: Desk, case: Case, event: Event, body: JsonObject) -> Sent:
     if case.side is not Side.RECEIVER:
         raise DeskError("not_receiver")
     now = desk.clock()
-    check_ourselves(fresh_register(desk), desk, now=now)
+    register = register_with(desk, case.peer, now=now)
+    check_ourselves(register, desk, now=now)
+    if not register.can_receive(case.peer, now):
+        raise DeskError("cannot_receive_yet", org=case.peer)
     read_answer(TYPES[event], body)
     with desk.store.writing() as rows:
         current = rows.case(case.row)

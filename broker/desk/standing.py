@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from broker.desk.cases import answer_due
 from broker.desk.client import Unreachable
 from broker.desk.errors import sentence
-from broker.desk.records import Case, Entry, Letter, Sending
+from broker.desk.records import Case, Letter, Sending
+from broker.desk.store import Rows
 from broker.desk.unlocking import Desk
 from broker.desk.weeks import weeks_ahead
 from broker.service.failures import Failure
@@ -60,7 +61,7 @@ def look(desk: Desk) -> Standing:
         found = [
             *_of_letters(letters, cases),
             *_of_cases(cases.values(), now=now),
-            *(_failed(cases[one.case_row], rows.entry(one.entry_row)) for one in _lost(letters)),
+            *_of_lost(rows, letters, cases),
         ]
         waiting, refused = rows.handovers(), rows.rejected()
     return Standing(
@@ -95,13 +96,17 @@ def _of_cases(cases: Iterable[Case], *, now: int) -> Iterable[Outstanding]:
             yield Outstanding(case, "answer_them", overdue=True)
 
 
-def _lost(letters: Iterable[Letter]) -> Iterable[Letter]:
+def _of_lost(
+    rows: Rows, letters: Iterable[Letter], cases: dict[str, Case]
+) -> Iterable[Outstanding]:
+    """What will not arrive; a request that was answered all the same has arrived."""
     gone = (Sending.FAILED, Sending.EXPIRED)
-    return (one for one in letters if one.state in gone and not one.is_receipt)
-
-
-def _failed(case: Case, entry: Entry) -> Outstanding:
-    return Outstanding(case, "failed", overdue=True, why=sentence(entry.code))
+    for letter in letters:
+        if letter.state not in gone or letter.is_receipt:
+            continue
+        case, entry = cases[letter.case_row], rows.entry(letter.entry_row)
+        if not entry.is_request or case.state in (State.FAILED, State.EXPIRED):
+            yield Outstanding(case, "failed", overdue=True, why=sentence(entry.code))
 
 
 def _reachable(desk: Desk) -> bool:

@@ -71,23 +71,31 @@ class Store:
 
     def __init__(self, engine: Engine, archive: Archive) -> None:
         self._engine = engine
-        self._archive = archive
+        self._archive: Archive | None = archive
 
     @contextmanager
     def writing(self) -> Iterator[Rows]:
         """One transaction that may write: all of it or, after any exception, nothing."""
+        archive = self._unlocked()
         with begin_immediate(self._engine) as connection:
-            yield Rows(connection, self._archive)
+            yield Rows(connection, archive)
 
     @contextmanager
     def reading(self) -> Iterator[Rows]:
         """One consistent view."""
+        archive = self._unlocked()
         with self._engine.connect() as connection:
-            yield Rows(connection, self._archive)
+            yield Rows(connection, archive)
 
     def close(self) -> None:
-        """Give the file back; the write-ahead log is folded into it with the last connection."""
+        """Drop the key and give the file back; its write-ahead log is folded into it then."""
+        self._archive = None
         self._engine.dispose()
+
+    def _unlocked(self) -> Archive:
+        if self._archive is None:
+            raise RuntimeError("this archive is locked")  # a fault of ours, never of a person
+        return self._archive
 
 
 class Rows:

@@ -11,7 +11,7 @@ The servers and the log are interfaces, so that a whole network can stand in a t
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -20,7 +20,7 @@ from typing import Any, Final, Protocol, Self
 from broker.desk.archive import Archive
 from broker.desk.client import Clock, DirectoryClient, HubClient, Lease
 from broker.desk.errors import DeskError
-from broker.desk.keyring import KeyRing, KeyRingFile
+from broker.desk.keyring import KeyRing, KeyRingFile, forgotten
 from broker.desk.settings import DeskSettings
 from broker.desk.store import Store, open_store
 from broker.mirror import Mirror
@@ -82,6 +82,7 @@ class Desk:
     directory: DirectoryDoor
     routes: RouteTable
     clock: Clock
+    close_log: Callable[[], None] = lambda: None
 
     @property
     def ring(self) -> KeyRing:
@@ -105,9 +106,11 @@ class Desk:
 
     def close(self) -> None:
         """Lock: close everything and drop the keys."""
+        self.keys.lock()
         self.hub.close()
         self.directory.close()
         self.store.close()
+        self.close_log()
 
     def __enter__(self) -> Self:
         return self
@@ -125,15 +128,17 @@ def unlock(settings: DeskSettings, passphrase: bytes) -> Desk:
     """The desk in `settings.home`. Raises `DeskError` with a sentence; no network is needed."""
     root = read_root(settings.root_file)
     keys = KeyRingFile.unlock(settings.home, passphrase)
-    ring = keys.ring
+    ring = keys.change(lambda ring: forgotten(ring, now=local_time()))
     if ring.net != root.net:
         raise DeskError("other_network", net=ring.net, other=root.net)
+    log, close_log = open_log(settings, root)
     return Desk(
         home=settings.home,
         root=root,
         keys=keys,
         store=open_store(settings.home, Archive(ring.archive_key)),
-        log=open_mirror(settings, root),
+        log=log,
+        close_log=close_log,
         hub=HubClient(root.hubs[0], org=ring.org, key=ring.signing, clock=local_time),
         directory=DirectoryClient(settings.directory_url),
         routes=load_routes(settings.routes_file),
@@ -152,13 +157,20 @@ def read_root(path: Path) -> RootFile:
     return root
 
 
-def open_mirror(settings: DeskSettings, root: RootFile) -> Mirror:
-    """This desk's own verified copy of the log: public data, in a file of its own."""
+def open_log(settings: DeskSettings, root: RootFile) -> tuple[Mirror, Callable[[], None]]:
+    """This desk's own verified copy of the log, in its own file, and how to close it."""
     path = settings.home / MIRROR_FILE
     path.touch(mode=0o600, exist_ok=True)
     engine = open_engine(f"sqlite:///{path}")
     migrate(engine, "broker.mirror")
-    return Mirror(engine=engine, root=root, directory_url=settings.directory_url, clock=local_time)
+    url = settings.directory_url
+    mirror = Mirror(engine=engine, root=root, directory_url=url, clock=local_time)
+
+    def close() -> None:
+        mirror.close()
+        engine.dispose()
+
+    return mirror, close
 
 
 def local_time() -> int:

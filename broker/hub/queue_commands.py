@@ -25,10 +25,11 @@ from broker.service.settings import amqp_url, read_settings, setting, web_url
 class QueueSettings:
     """For `declare`, which needs neither root file nor database."""
 
-    queue_url: str = setting(
+    queue_url: str | None = setting(
         "RUJUKAN_QUEUE_URL",
         "RabbitMQ, with the virtual host; without it the hub uses its own mailbox table",
         parse=amqp_url,
+        default=None,
         secret=True,
     )
     queue_management_url: str | None = setting(
@@ -59,6 +60,8 @@ def declare(*, as_json: bool) -> None:
     """Create queues, exchanges and policies in RabbitMQ; repeating it changes nothing."""
     settings = read_settings(QueueSettings, os.environ)
     configure_logging("declare")
+    if settings.queue_url is None:
+        fail("Nothing was declared: RUJUKAN_QUEUE_URL is not set. Give RabbitMQ's address in it.")
     report = declare_topology(settings.queue_url, settings.queue_management_url)
     emit(as_json, dataclasses.asdict(report), text_of(report))
 

@@ -101,4 +101,4 @@ def run_relay(hub: Hub, queue_url: str) -> None:
 
 def _told(link: str, event: str) -> None:
     speak = _log.info if event in ("connected", "closed") else _log.warning
-    speak("queue_link", method=link, state=event)
+    speak("queue_link", state=f"{link}_{event}")

@@ -359,8 +359,10 @@ def _recall_all(connection: Connection, pairs: Collection[Pair]) -> Mapping[Pair
 
 def _remember(connection: Connection, entry: Entry) -> Remembered:
     inserting = insert_new(connection, models.acceptance).on_conflict_do_nothing()
+    # Asked back, because `rowcount` of an INSERT is unknown (-1) on PostgreSQL.
+    asked_back = inserting.returning(models.acceptance.c.eid)
     # The loser of a race waits here for the winner's commit and then reads what it wrote.
-    if connection.execute(inserting, _acceptance_row(entry)).rowcount == 1:
+    if connection.execute(asked_back, _acceptance_row(entry)).first() is not None:
         return Remembered(entry.eid, entry.notice, new=True)
     known = _recall(connection, entry.sender, entry.mid)
     if known is None:

@@ -25,6 +25,7 @@ from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  #
 from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped]  # it has no types
 from gunicorn.glogging import Logger  # type: ignore[import-untyped]  # it has no types
 from gunicorn.http import wsgi  # type: ignore[import-untyped]  # it has no types
+from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]  # it has no types
 
 from broker.service.failures import Failure
 from broker.service.logs import logger
@@ -40,6 +41,12 @@ _LONGEST_LINE: Final = 4094
 # A browser sends about twenty headers; a desk's longest is its token.
 _MOST_HEADERS: Final = 64
 _LONGEST_HEADER: Final = 4096
+# Seconds. A whole request: the largest envelope over 35 kbit/s. Waiting for one more byte, and
+# taking an answer: a telephone between two cells is silent for half a minute. A connection that
+# has died without a word would otherwise keep its thread for ever, and sixteen of them all.
+_REQUEST_SECONDS: Final = 120.0
+_SILENT_SECONDS: Final = 30.0
+_ANSWER_SECONDS: Final = 300.0
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _MEMORY: Final = Path("/dev/shm")  # noqa: S108 - files in it are gunicorn's, private and unlinked
 
@@ -88,7 +95,7 @@ def _configuration(host: str, port: int, workers: int, threads: int) -> dict[str
         "bind": f"{name}:{port}",
         "workers": workers,
         "threads": threads,
-        "worker_class": "gthread",
+        "worker_class": _Worker,
         "preload_app": False,
         "control_socket_disable": True,
         "logger_class": _GunicornLog,
@@ -121,6 +128,53 @@ def _refuse_taken_port(host: str, port: int) -> None:
             ) from None
 
 
+class _Connection(socket.socket):
+    """A connection that counts as closed by the other side when that has been silent too long."""
+
+    ends = 0.0
+
+    def recv(self, size: int, flags: int = 0, /) -> bytes:
+        left = self.ends - time.monotonic()
+        if left <= 0:
+            return b""
+        self.settimeout(min(left, _SILENT_SECONDS))
+        try:
+            return super().recv(size, flags)
+        except TimeoutError:
+            return b""
+        finally:
+            self.settimeout(_ANSWER_SECONDS)  # for what is sent next
+
+
+class _Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+    """Gunicorn's threads, which by themselves wait without end for the rest of a request."""
+
+    def enqueue_req(self, conn: Any) -> None:
+        if not isinstance(conn.sock, _Connection):
+            conn.sock = _Connection(fileno=conn.sock.detach())
+        super().enqueue_req(conn)
+
+    def handle(self, conn: Any) -> Any:
+        conn.sock.ends = time.monotonic() + _REQUEST_SECONDS
+        return super().handle(conn)
+
+
+class _WholeBodies:
+    """Let a body that ends before its declared length be an error.
+
+    Gunicorn says that it ends its bodies itself, and then half a form is read as a whole one: a
+    telephone number without its last digits.
+    """
+
+    def __init__(self, app: Callable[..., Any]) -> None:
+        self._app = app
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        if environ.get("CONTENT_LENGTH"):
+            environ.pop("wsgi.input_terminated", None)
+        return self._app(environ, start_response)
+
+
 class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     """Gunicorn, told everything here; it reads no file and no command line."""
 
@@ -143,6 +197,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             _log.critical("app_failed_to_start", exc_info=error)
             sys.exit(Arbiter.APP_LOAD_ERROR)
         install_request_log(app)
+        app.wsgi_app = _WholeBodies(app.wsgi_app)  # type: ignore[method-assign]  # Flask's own way
         return app
 
 

@@ -351,3 +351,18 @@ def sealed_to(scene: Scene, keys: list[EncryptionKey], *, to: OrgId | None = Non
         iat=now,
         exp=now + DAY,
     )
+
+
+@pytest.mark.parametrize("from_end", [False, True])
+def test_an_envelope_every_desk_must_ignore_is_not_accepted(scene: Scene, from_end: bool) -> None:
+    """Its `iat` is outside the sender's certificate: receivers drop it and send no receipt."""
+    clock = scene.network.clock
+    if from_end:
+        desk = scene.shelter.add_desk(days=1)
+        clock.now += DAY - 100
+        sealed = desk.seal(to=scene.clinic, iat=clock.now + 200)
+    else:
+        clock.now += DAY
+        desk = scene.shelter.add_desk()
+        sealed = desk.seal(to=scene.clinic, iat=clock.now - 600)
+    refused(scene, knock(scene.hub, desk).submit(sealed.body), "device_not_certified")

@@ -188,7 +188,6 @@ def _printed(network: Network) -> list[Place]:
         places.given(
             "output of show --note", lambda: network.stdout_of("show --note", planting.LABEL)
         ),
-        # The example that `send` prints is the user's own, before anything is written into it.
         places.given("output of all other commands", lambda: network.stdout_but(*shown)),
     ]
 

@@ -15,6 +15,7 @@ import random
 import secrets
 import shlex
 import sys
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -33,12 +34,14 @@ from broker.desk.passphrases import read_passphrase
 from broker.desk.settings import DeskSettings
 from broker.desk.unlocking import Desk, unlock
 from broker.service.database import open_engine
-from broker.service.settings import read_settings
+from broker.service.settings import database_url, read_settings
+from contracts.encoding import dump_json
+from contracts.examples import example_request
 from contracts.identifiers import Mid, parse_org_id
-from contracts.messages import CONTRACT
+from contracts.messages import CONTRACT, render_body
 from contracts.sealing import Plaintext, Sealed, seal
 from tests.secrecy.network import DeskAt, Network, Said
-from tests.secrecy.scanner import Piece, Secret
+from tests.secrecy.scanner import Secret
 from tests.secrecy.spy import Spy, spying
 from tests.services.processes import Child, wait_until
 from tests.services.rabbitmq import Vhost
@@ -156,12 +159,15 @@ class Journey:
         self.ours, self.theirs = desks
         for desk, made in zip(desks, self._at_once(*map(self._init, desks)), strict=True):
             self._orgs[desk.name] = made.value["org"]
-            admission = network.folder / f"admission-{desk.name}.json"
-            self._operate("import-org", admission)
             self._remember_keys(desk)
+        self._at_once(*map(self._admit, desks))
         listing = network.folder / "listing.csv"
         listing.write_text(_listing(self._orgs["bd"]), encoding="utf-8")
         self._operate("import", listing)
+
+    def _admit(self, desk: DeskAt) -> Callable[[], Said]:
+        admission = self.network.folder / f"admission-{desk.name}.json"
+        return lambda: self._operate("import-org", admission)
 
     def _init(self, desk: DeskAt) -> Callable[[], Said]:
         return self._desk(
@@ -385,8 +391,11 @@ class Journey:
     # -- what the steps stand on ------------------------------------------------------------------
 
     def _request(self) -> dict[str, Any]:
-        words = ("send", "--example", "--to", self._orgs["bd"], "--service", self.service)
-        body: dict[str, Any] = json.loads(self._desk("example", self.ours, *words)().out)
+        """The example, with a mark wherever the schema takes a word that is no code."""
+        example = example_request(
+            recipient=parse_org_id(self._orgs["bd"]), service_id=self.service, now=int(time.time())
+        )
+        body: dict[str, Any] = json.loads(dump_json(render_body(example)))
         body["note"] = {"text": self._note(), "language": "ben"}
         body["consent"] |= {"id": self.marks.consent, "card_version": self.marks.label}
         zone = f"Asia/{self.marks.label}"
@@ -438,10 +447,11 @@ class Journey:
     ) -> Callable[[], Said]:
         return lambda: self.network.run(label, desk.environ, "rujukan", *words, given=given)
 
-    def _operate(self, *words: str | Path) -> None:
+    def _operate(self, *words: str | Path) -> Said:
         environ = self.network.directory_environ
         done = self.network.run("operate", environ, "rujukan-directory", *words)
         assert done.code == 0, done.err.decode()
+        return done
 
     def _at_once(self, *tasks: Callable[[], Said]) -> list[Said]:
         """Commands that do not depend on each other, two at a time."""
@@ -488,14 +498,7 @@ class Journey:
 
 def read_database(url: str) -> str:
     """The address as SQLAlchemy takes it."""
-    from broker.service.settings import database_url
-
     return database_url(url)
-
-
-def pieces_of(folder: Path) -> list[Piece]:
-    """The files of a folder that the test wrote itself."""
-    return [Piece(one.name, one.read_bytes()) for one in sorted(folder.iterdir())]
 
 
 @contextmanager

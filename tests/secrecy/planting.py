@@ -89,6 +89,10 @@ class Plants:
         """What the scanner must find there."""
         everything = frozenset(self.forms)
         written: dict[str, Expected] = {
+            # A statement's values: what is no text stands there in hex.
+            "PostgreSQL's log": frozenset(
+                form for form, data in self.forms.items() if _text(data) is not None
+            ),
             "arguments of processes": frozenset(self._without_nul()),
             "environment of processes": frozenset(self._without_nul()),
             "addresses and headers to the hub": frozenset(self._printable()),

@@ -57,11 +57,12 @@ def judged(message_type: str, fields: Sequence[Field], filled: Filled) -> Filled
     """The same with what the agreement's schema says of it."""
     problems = dict(filled.problems)
     for problem in problems_in_body(message_type, filled.body):
-        one = _field_at(problem.instance_path, fields)
+        within = [one for one in fields if _below(problem.instance_path, one.pointer)]
+        if any(one.name in problems for one in within):
+            continue  # what is missing here, a field of its own has said already
+        one = _field_at(problem.instance_path, fields) or next(iter(within), None)
         if one is None:
-            # What is missing here, a field of its own has said already.
-            if not any(_below(problem.instance_path, other.pointer) for other in fields):
-                problems.setdefault(GENERAL, _("Something in this form is not allowed."))
+            problems.setdefault(GENERAL, _("Something in this form is not allowed."))
         elif one.name not in problems:
             problems[one.name] = _missing(one) if problem.keyword == "required" else _wrong(one)
     if not problems:
@@ -98,6 +99,8 @@ def _value(one: Field, form: Form, *, to: str) -> JsonValue | None:
         return utc_of_moment(given[0])
     if one.kind is Kind.UNTIL:
         return utc_of_last_second(given[0])
+    if one.kind is Kind.DAY:
+        return given[0] if utc_of_last_second(given[0]) is not None else None
     # Browsers send line ends of their own; what was typed has one kind.
     return given[0].replace("\r\n", "\n").replace("\r", "\n")
 

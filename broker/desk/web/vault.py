@@ -12,6 +12,7 @@ than opening takes.
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -94,6 +95,8 @@ class Vault:
         held.errands.stop()
         if unused:
             held.desk.close()
+        del held
+        gc.collect()  # what refers to keys in a circle goes now and not some time
 
     def touch(self) -> None:
         """Somebody is here."""
@@ -142,6 +145,8 @@ class Vault:
             last = held.retired and held.users == 0
         if last:
             held.desk.close()
+            del held
+            gc.collect()
 
 
 class Errands(threading.Thread):
@@ -167,6 +172,8 @@ class Errands(threading.Thread):
             desk, self._desk, self.troubles = self._desk, None, ()
             if desk is not None:
                 desk.close()
+            del desk
+            gc.collect()
 
     def stop(self) -> None:
         """End after the errand that is being done."""

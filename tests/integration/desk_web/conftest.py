@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.network import _BIN, CommandLineDesk, RunningNetwork, running
+from tests.journeys.network import BIN, CommandLineDesk, RunningNetwork, running
 from tests.services.ports import free_port
 from tests.services.processes import Child, start, wait_until
 
@@ -39,7 +39,7 @@ class ServedDesk:
 def served(desk: CommandLineDesk) -> Iterator[ServedDesk]:
     """`rujukan desk --json` of this desk, until the end of the block."""
     port, log = free_port(), desk.folder / "desk.log"
-    command = [_BIN / "rujukan", "desk", "--port", str(port), "--json"]
+    command: list[str | Path] = [BIN / "rujukan", "desk", "--port", str(port), "--json"]
     with start("desk", command, log=log, environ=desk.environ, folder=desk.folder) as child:
         wait_until(lambda: "}" in child.said(), "the desk's link", child=child, seconds=60)
         line = next(one for one in child.said().splitlines() if one.startswith("{"))

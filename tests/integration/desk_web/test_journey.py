@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import json
+import signal
+import socket
+import time
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.integration.desk_web.conftest import LISTED, SILENT, ServedDesk
+from tests.integration.desk_web.conftest import LISTED, SILENT, ServedDesk, served
+from tests.journeys.network import PASSPHRASE, RunningNetwork
+from tests.services.ports import is_open
 
 NOTE = "canary-2c91-kumquat <b>bold</b>"
-PATIENCE = 20_000
+# WCAG 2.2, 2.5.8: 24 by 24 CSS pixels; a tick's label is a part of its target.
+_TOO_SMALL = """() => [...document.querySelectorAll("a, button, input, select, textarea, summary")]
+  .filter((one) => one.type !== "hidden" && one.checkVisibility() && !one.matches(".skip"))
+  .map((one) => [one.outerHTML.slice(0, 80), one.getBoundingClientRect()])
+  .filter(([, box]) => box.width < 24 || box.height < 24)
+  .map(([html]) => html)"""
 
 
 @pytest.fixture
-def windows(browser: Browser, desks: tuple[ServedDesk, ServedDesk]) -> Iterator[tuple[Page, Page]]:
+def windows(browser: Browser) -> Iterator[tuple[Page, Page]]:
     """A window without scripts for the sender, one with for the receiver."""
     with (
         browser.new_context(java_script_enabled=False, viewport={"width": 320, "height": 640}) as a,
@@ -112,7 +123,7 @@ def fill_in(page: Page) -> None:
             page.locator(f'input[name="{name}"][value="{code}"]').check()
     given = datetime.now().astimezone() - timedelta(hours=1)
     page.locator('input[name="consent.obtained_at"]').fill(given.strftime("%Y-%m-%dT%H:%M"))
-    until = date.fromtimestamp(given.timestamp()) + timedelta(days=30)
+    until = given.date() + timedelta(days=30)
     page.locator('input[name="consent.expires_at"]').fill(until.isoformat())
 
 
@@ -141,11 +152,107 @@ def open_case(page: Page, reference: str) -> None:
 
 
 def picture(page: Page, pictures: Path, name: str) -> None:
-    """A screenshot; also that nothing is wider than the window."""
-    wide = (
-        page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
-        if (page.viewport_size or {}).get("width") == 900
-        else False
-    )
+    """A screenshot; also that nothing is wider than the window or too small to be pressed."""
+    page.wait_for_load_state("load")
+    assert page.evaluate(_TOO_SMALL) == [], name
+    wide = page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
     assert not wide, name
     page.screenshot(path=pictures / f"{name}.png", full_page=True)
+
+
+def test_the_keyboard_alone_leads_through_and_escape_locks(
+    browser: Browser, network: RunningNetwork, pictures: Path
+) -> None:
+    with served(network.desk("my")) as ours, browser.new_context(locale="en-GB") as context:
+        page = context.new_page()
+        faults: list[str] = []
+        page.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.goto(ours.link)
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.className") == "skip"
+        for _ in range(3):
+            page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/status")
+        picture(page, pictures, "status-en")
+        assert faults == []
+        for _ in range(3):
+            page.keyboard.press("Escape")
+        page.wait_for_selector("#passphrase")
+        picture(page, pictures, "locked-en")
+        page.keyboard.type("not the passphrase")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("[role=alert]")
+        page.keyboard.type(PASSPHRASE)
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#lock")
+        picture(page, pictures, "inbox-en")
+
+
+def test_a_page_of_another_site_can_neither_read_nor_send(
+    browser: Browser, network: RunningNetwork
+) -> None:
+    with served(network.desk("my")) as ours, browser.new_context() as context:
+        page = context.new_page()
+        page.goto(ours.link)
+        other = context.new_page()
+        other.set_content(
+            f'<form method="post" action="{ours.origin}/lock"><button>go</button></form>'
+            f'<iframe src="{ours.origin}/"></iframe>'
+        )
+        other.locator("button").click()
+        other.wait_for_url(f"{ours.origin}/lock")
+        assert "csrf" not in other.content()
+        page.reload()
+        assert page.locator("#lock").count() == 1, "the desk was locked from outside"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_desk_within_three_seconds(
+    network: RunningNetwork, number: signal.Signals
+) -> None:
+    with served(network.desk("my")) as ours:
+        port = int(ours.origin.rpartition(":")[2])
+        assert _listening_addresses(port) == {"0100007F"}, "127.0.0.1 and nothing else"
+        began = time.monotonic()
+        assert ours.child.stop(number) == 0
+        assert time.monotonic() - began < 3
+        assert not is_open(port)
+
+
+def test_at_debug_the_desks_log_holds_no_address_and_no_word(
+    windows: tuple[Page, Page], network: RunningNetwork
+) -> None:
+    with served(network.desk("my")) as ours:
+        page = windows[0]
+        page.goto(ours.link)
+        page.goto(f"{ours.origin}/canary-6a1f?canary-6a1f=1")
+        page.goto(ours.origin)
+        page.locator('a[href="/find"]').click()
+        page.locator("#text").fill("canary-6a1f")
+        page.locator('main button[name="page"]').first.click()
+        said = ours.child.said().replace(json.dumps({"url": ours.link}), "")
+        for secret in ("canary-6a1f", ours.link.rpartition("/")[2], "/find", PASSPHRASE):
+            assert secret not in said
+
+
+def test_a_port_that_is_taken_is_one_sentence(network: RunningNetwork) -> None:
+    desk = network.desk("my")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        outcome = desk.run("desk", "--port", str(taken.getsockname()[1]))
+    assert outcome.code == 1
+    assert "another program has it" in outcome.err
+    assert len(outcome.err.strip().splitlines()) == 1
+
+
+def _listening_addresses(port: int) -> set[str]:
+    """The local addresses, as the kernel writes them, on which somebody listens on `port`."""
+    found = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path("/proc/net", table).read_text().splitlines()[1:]:
+            local, _, state = line.split()[1:4]
+            address, _, number = local.partition(":")
+            if state == "0A" and int(number, 16) == port:
+                found.add(address)
+    return found

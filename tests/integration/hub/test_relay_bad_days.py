@@ -89,7 +89,9 @@ def test_under_a_memory_alarm_the_relay_lives_drains_and_goes_on_afterwards(
             network.relay(through(queues.url, proxy.port)) as relay,
         ):
             wait_until(lambda: arrived(network, hub, waiting), "the drain", child=relay)
-            wait_until(lambda: '"lost"' in relay.said(), "the blocked link's end", child=relay)
+            wait_until(
+                lambda: "publish_lost" in relay.said(), "the blocked link's end", child=relay
+            )
             wait_until(lambda: proxy.in_hand(MAILBOX) == 0, "its acknowledgement", child=relay)
             assert not arrived(network, hub, waiting, during)
             set_watermark(queues.node, "0.6")

@@ -339,7 +339,7 @@ class World:
 
     def again(self, desk: Desk) -> Desk:
         """The same desk after its process was killed and started again."""
-        return self.opened(desk.home, desk.keys)
+        return self.opened(desk.home, desk.keys.twin())
 
     def request(self, to: Desk | OrgId, text: str = CANARY) -> JsonObject:
         """The fictional referral, with consent for exactly this organisation."""

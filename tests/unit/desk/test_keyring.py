@@ -13,7 +13,7 @@ from broker.desk import weeks
 from broker.desk.client import Unreachable
 from broker.desk.courier import tick
 from broker.desk.errors import DeskError
-from broker.desk.keyfile import write_key_file
+from broker.desk.keyfile import open_key_file, write_key_file
 from broker.desk.keyring import (
     FILE_NAME,
     KEPT_AFTER_WEEK,
@@ -157,14 +157,14 @@ def test_old_secrets_are_gone_from_the_file_after_unlocking(world: World) -> Non
 
 def test_a_running_process_sees_keys_that_another_process_has_changed(world: World) -> None:
     ours = world.organisation("my")
-    other = KeyRingFile(ours.home / FILE_NAME, ours.keys._wrapping, ours.ring)
+    other = ours.keys.twin()
     other.change(lambda ring: topped_up(ring, now=START + 5 * WEEK))
     assert len(ours.ring.weeks) == WEEKS_AHEAD + 5
 
 
 def test_two_processes_that_change_the_keys_both_take_effect(world: World) -> None:
     ours = world.organisation("my")
-    other = KeyRingFile(ours.home / FILE_NAME, ours.keys._wrapping, ours.ring)
+    other = ours.keys.twin()
     other.change(lambda ring: topped_up(ring, now=START + 5 * WEEK))
     ours.keys.change(lambda ring: forgotten(ring, now=START + 6 * WEEK))
     begins = [week.begins for week in other.ring.weeks]
@@ -175,8 +175,9 @@ def test_two_processes_that_change_the_keys_both_take_effect(world: World) -> No
 def test_a_key_file_of_something_else_is_not_taken_for_a_desks(tmp_path: Path) -> None:
     passphrase = b"fig lantern meadow quartz"
     ring = new_ring(net=NET, org=ORG, now=START)
-    keys = KeyRingFile.create(tmp_path, passphrase, ring, cost=FAST)
-    write_key_file(tmp_path / FILE_NAME, b'{"v":1}', keys._wrapping)
+    KeyRingFile.create(tmp_path, passphrase, ring, cost=FAST)
+    wrapping = open_key_file(tmp_path / FILE_NAME, passphrase).wrapping
+    write_key_file(tmp_path / FILE_NAME, b'{"v":1}', wrapping)
     with pytest.raises(DeskError) as caught:
         KeyRingFile.unlock(tmp_path, passphrase)
     assert caught.value.code == "key_file_unreadable"
@@ -186,3 +187,13 @@ def test_a_folder_without_a_desk_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(DeskError) as caught:
         KeyRingFile.unlock(tmp_path, b"fig lantern meadow quartz")
     assert "rujukan init" in str(caught.value)
+
+
+def test_a_locked_desk_can_do_nothing_any_more(world: World) -> None:
+    ours = world.organisation("my")
+    other = world.again(ours)
+    ours.close()
+    for act in (lambda: ours.ring, lambda: tick(ours), lambda: cases(ours)):
+        with pytest.raises(RuntimeError):
+            act()
+    assert other.ring.org  # another process of the same desk goes on

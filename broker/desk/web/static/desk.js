@@ -30,5 +30,6 @@
     }
   });
   document.addEventListener("input", tell);
+  document.getElementById("escape").hidden = false;
   wait();
 })();
