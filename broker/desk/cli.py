@@ -8,7 +8,6 @@ fetches what is due, so that nothing waits for a command of its own.
 
 from __future__ import annotations
 
-import getpass
 import json
 import os
 import shlex
@@ -29,7 +28,7 @@ from broker.desk.courier import Round, tick
 from broker.desk.enrolment import Newcomer, Passphrases, enrol
 from broker.desk.errors import DeskError
 from broker.desk.finding import Wanted, find
-from broker.desk.passphrases import choose_passphrase, read_passphrase
+from broker.desk.passphrases import ask_terminal, choose_passphrase, read_passphrase
 from broker.desk.sending import Sent, answer, send_referral
 from broker.desk.settings import DeskSettings
 from broker.desk.standing import look
@@ -263,7 +262,7 @@ def _settings() -> DeskSettings:
 @contextmanager
 def _unlocked() -> Iterator[Desk]:
     settings = _settings()
-    passphrase = read_passphrase(settings.passphrase_file, ask=_ask, prompt="Passphrase")
+    passphrase = read_passphrase(settings.passphrase_file, ask=ask_terminal, prompt="Passphrase")
     with unlock(settings, passphrase) as desk:
         yield desk
 
@@ -271,19 +270,12 @@ def _unlocked() -> Iterator[Desk]:
 def _chosen_passphrases(settings: DeskSettings) -> Passphrases:
     """With a prompt, the stick gets its own passphrase; a file serves for both."""
     file = settings.passphrase_file
-    desk = choose_passphrase(file, ask=_ask, prompt="Passphrase for this desk")
+    desk = choose_passphrase(file, ask=ask_terminal, prompt="Passphrase for this desk")
     if file is not None:
         return Passphrases(desk, desk)
-    return Passphrases(desk, choose_passphrase(None, ask=_ask, prompt="Passphrase for the stick"))
-
-
-def _ask(prompt: str) -> str:
-    try:
-        with Path("/dev/tty").open("rb"):
-            pass
-    except OSError:
-        raise DeskError("no_passphrase") from None
-    return getpass.getpass(f"{prompt}: ")
+    return Passphrases(
+        desk, choose_passphrase(None, ask=ask_terminal, prompt="Passphrase for the stick")
+    )
 
 
 def _read_body(file: IO[bytes]) -> JsonObject:

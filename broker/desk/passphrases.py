@@ -3,11 +3,12 @@
 From a prompt or from the file that RUJUKAN_PASSPHRASE_FILE names; never from an argument or an
 environment variable, which other people on the computer can read. Nothing here keeps one.
 
-    passphrase = read_passphrase(settings.passphrase_file, ask=getpass)
+    passphrase = read_passphrase(settings.passphrase_file, ask=ask_terminal)
 """
 
 from __future__ import annotations
 
+import getpass
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
@@ -35,6 +36,16 @@ def choose_passphrase(file: Path | None, *, ask: Callable[[str], str], prompt: s
     if file is None and _bytes(ask("The same once more")) != _bytes(text):
         raise DeskError("passphrases_differ")
     return _bytes(text)
+
+
+def ask_terminal(prompt: str) -> str:
+    """What the person at the terminal types, unseen. Raises `DeskError` where there is none."""
+    try:
+        with Path("/dev/tty").open("rb"):
+            pass
+    except OSError:
+        raise DeskError("no_passphrase") from None
+    return getpass.getpass(f"{prompt}: ")
 
 
 def check_strength(text: str) -> None:

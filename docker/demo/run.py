@@ -16,6 +16,7 @@ import json
 import os
 import secrets
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -164,6 +165,17 @@ def wait_until_answering(name: str, url: str, network: Network) -> None:
                 break
             time.sleep(0.1)
     give_up(f"the {name} did not answer at {url}. Is the port taken? Set RUJUKAN_PORT_BASE.")
+
+
+def refuse_taken_ports(at: Addresses) -> None:
+    """Another server's answer on one of our ports would look like our own."""
+    for offset in (0, 1, MALAYSIA.offset, BANGLADESH.offset):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", at.base + offset))
+            except OSError:
+                give_up(f"port {at.base + offset} is taken. Choose others: RUJUKAN_PORT_BASE=9000.")
 
 
 def directory_env(at: Addresses) -> dict[str, str]:
@@ -373,6 +385,7 @@ def main() -> int:
     try:
         say("Rujukan DEMO: a directory, a hub and two desks. Everyone in it is fictional.")
         say(RULE)
+        refuse_taken_ports(at)
         make_network_files(at)
         say("2. The directory and the hub start.")
         start_servers(at, network)

@@ -6,16 +6,13 @@ it again: that makes a new link, and the old window is worth nothing.
 
 from __future__ import annotations
 
-import getpass
 import os
 import signal
 import threading
-from pathlib import Path
 
 import click
 
-from broker.desk.errors import DeskError
-from broker.desk.passphrases import read_passphrase
+from broker.desk.passphrases import ask_terminal, read_passphrase
 from broker.desk.settings import DeskSettings
 from broker.desk.unlocking import Desk, read_root, unlock
 from broker.service.commands import emit, json_option
@@ -43,7 +40,9 @@ def desk(*, port: int, as_json: bool) -> None:
 
     with DeskServer(port) as server:
         vault, keeper = Vault(open_desk), Keeper(server.port)
-        vault.unlock(read_passphrase(settings.passphrase_file, ask=_ask, prompt="Passphrase"))
+        vault.unlock(
+            read_passphrase(settings.passphrase_file, ask=ask_terminal, prompt="Passphrase")
+        )
         app = create_app(vault, keeper, root)
         server.run(app, vault, _stop_on_signals(), lambda: _say(keeper.link, as_json=as_json))
 
@@ -54,15 +53,6 @@ def _say(link: str, *, as_json: bool) -> None:
         "It locks after ten idle minutes. Ctrl-C ends it; starting it again makes a new link."
     )
     emit(as_json, {"url": link}, text)
-
-
-def _ask(prompt: str) -> str:
-    try:
-        with Path("/dev/tty").open("rb"):
-            pass
-    except OSError:
-        raise DeskError("no_passphrase") from None
-    return getpass.getpass(f"{prompt}: ")
 
 
 def _stop_on_signals() -> threading.Event:
