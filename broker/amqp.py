@@ -48,6 +48,8 @@ CONNECT_SECONDS: Final = 5.0
 # A connection that lived this long was a good one: its successor is tried at once.
 STEADY_SECONDS: Final = 5.0
 
+_NOT_FOUND: Final = 404  # AMQP 0-9-1, reply codes
+
 logging.getLogger("pika").setLevel(logging.CRITICAL + 1)
 
 
@@ -451,6 +453,16 @@ def declare(
             channel.queue_bind(binding.queue, binding.exchange, binding.key)
 
 
+def has_queue(url: str, name: str) -> bool:
+    """Whether a queue of this name stands in the vhost. Raises QueueUnavailable."""
+    return _stands(url, lambda channel: channel.queue_declare(name, passive=True))
+
+
+def has_exchange(url: str, name: str) -> bool:
+    """Whether an exchange of this name stands in the vhost. Raises QueueUnavailable."""
+    return _stands(url, lambda channel: channel.exchange_declare(name, passive=True))
+
+
 def parameters(url: str, *, name: str) -> pika.ConnectionParameters:
     """What pika needs of `url`. A query is refused: pika reads TLS switches out of it, and
     verification is not to be switched off."""
@@ -515,6 +527,19 @@ def _last_death(header: object) -> Death | None:
         return None
     newest = header[0]
     return Death(reason=str(newest.get("reason", "")), queue=str(newest.get("queue", "")))
+
+
+def _stands(
+    url: str, ask: Callable[[pika.adapters.blocking_connection.BlockingChannel], object]
+) -> bool:
+    with _blocking_channel(url) as channel:
+        try:
+            ask(channel)
+        except ChannelClosedByBroker as closed:
+            if closed.reply_code == _NOT_FOUND:
+                return False
+            raise
+    return True
 
 
 @contextmanager

@@ -31,7 +31,7 @@ class Fault:
         return f"{self.file}: {self.path}: {self.what}. {self.remedy}."
 
 
-class BadCountryData(ContractError):  # noqa: N818 - named by what is true, like its family
+class BadCountryData(ContractError):
     """A country's file breaks its rules. Nothing of it is used until all faults are mended."""
 
     meaning = "A country's file breaks its rules"

@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, ExitStack, suppress
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
+from hypothesis import settings
 
 from tests.services.folders import remove_abandoned
 from tests.services.missing import Missing, skip_or_fail
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from tests.services.rabbitmq import Node, Vhost
 
 T = TypeVar("T")
+
+# No deadline for one example: a busy machine is not a bug. Bounds are on the number of examples.
+settings.register_profile("rujukan", deadline=None, print_blob=True)
+settings.load_profile("rujukan")
 
 # Python's own, which ends with us.
 _EXPECTED = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")

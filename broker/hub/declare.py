@@ -2,9 +2,10 @@
 
 Objects are declared over AMQP, policies over the management API, with the same user. Without
 a management URL the policies are named as not set. Repeating it changes nothing. It refuses to
-delete or to change what stands.
+delete or to change what stands, and to touch a vhost in which another network's queues stand: a
+relay that believes another root file would refuse, and so end, every envelope waiting there.
 
-    report = declare(queue_url, management_url)
+    report = declare(queue_url, management_url, net=root.net)
 """
 
 from __future__ import annotations
@@ -24,6 +25,10 @@ from broker.service.failures import Failure
 MANAGEMENT_SECONDS: Final = 10.0
 
 
+class AnotherNetwork(Failure):
+    """The vhost carries somebody else's envelopes."""
+
+
 class ManagementUnavailable(Failure):
     """The management API could not be reached or refused."""
 
@@ -38,11 +43,17 @@ class Report:
     warnings: tuple[str, ...]
 
 
-def declare(queue_url: str, management_url: str | None) -> Report:
-    """Declare everything. Raises `QueueUnavailable`, `ManagementUnavailable`."""
+def declare(queue_url: str, management_url: str | None, *, net: str) -> Report:
+    """Declare everything for the network `net`.
+
+    Raises `QueueUnavailable`, `ManagementUnavailable`, `AnotherNetwork`.
+    """
+    mark = topology.network_mark(net)
+    _refuse_another_network(queue_url, mark)
     amqp.declare(
         queue_url,
-        exchanges=topology.EXCHANGES,
+        # The mark first: a crash must not leave queues that nobody owns.
+        exchanges=(mark, *topology.EXCHANGES),
         queues=topology.QUEUES,
         bindings=topology.BINDINGS,
     )
@@ -54,6 +65,14 @@ def declare(queue_url: str, management_url: str | None) -> Report:
         _set_policies(api, amqp.virtual_host(queue_url))
         nodes, users = _read(api, "/api/nodes"), _read(api, "/api/users?columns=name")
     return Report(objects, names, (), (*disk_warnings(nodes), *user_warnings(users)))
+
+
+def _refuse_another_network(queue_url: str, mark: amqp.Exchange) -> None:
+    if amqp.has_queue(queue_url, topology.RELAY_IN) and not amqp.has_exchange(queue_url, mark.name):
+        raise AnotherNetwork(
+            "Nothing was declared: another network's queues stand in this vhost, and its envelopes "
+            "may be waiting there. Name a vhost of your own in RUJUKAN_QUEUE_URL."
+        )
 
 
 def disk_warnings(nodes: Iterable[dict[str, Any]]) -> tuple[str, ...]:

@@ -29,11 +29,11 @@ LOOKS_A_SECOND: Final = 10
 _log = logger(__name__)
 
 
-class MirrorTooOld(Exception):  # noqa: N818 - named by what is true
+class MirrorTooOld(Exception):
     """The directory has not been reached for a day. The operator must bring it back."""
 
 
-class MirrorContradicted(Exception):  # noqa: N818 - named by what is true
+class MirrorContradicted(Exception):
     """The directory contradicts what it said before. A person must find out why."""
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from pathlib import Path
 from typing import Final
 
 import click
@@ -18,12 +19,15 @@ from broker.hub.relay import run_relay
 from broker.hub.settings import HubSettings
 from broker.service.commands import emit, fail, json_option
 from broker.service.logs import configure_logging
-from broker.service.settings import amqp_url, read_settings, setting, web_url
+from broker.service.settings import amqp_url, existing_file, read_settings, setting, web_url
+from contracts.root import parse_root
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class QueueSettings:
-    """For `declare`, which needs neither root file nor database."""
+    """For `declare`, which needs no database."""
+
+    root_file: Path = setting("RUJUKAN_ROOT_FILE", "the network's root file", parse=existing_file)
 
     queue_url: str | None = setting(
         "RUJUKAN_QUEUE_URL",
@@ -62,7 +66,8 @@ def declare(*, as_json: bool) -> None:
     configure_logging("declare")
     if settings.queue_url is None:
         fail("Nothing was declared: RUJUKAN_QUEUE_URL is not set. Give RabbitMQ's address in it.")
-    report = declare_topology(settings.queue_url, settings.queue_management_url)
+    root = parse_root(settings.root_file.read_bytes())
+    report = declare_topology(settings.queue_url, settings.queue_management_url, net=root.net)
     emit(as_json, dataclasses.asdict(report), text_of(report))
 
 

@@ -24,11 +24,11 @@ from contracts.errors import ContractError
 _log = logger(__name__)
 
 
-class WrongMediaType(Exception):  # noqa: N818 - named by what is true
+class WrongMediaType(Exception):
     """The request's content is of another type than this address takes."""
 
 
-class TooMany(Exception):  # noqa: N818 - named by what is true
+class TooMany(Exception):
     """A device asked too often; `seconds` until it may ask again."""
 
     def __init__(self, seconds: int) -> None:

@@ -41,7 +41,7 @@ _RANDOM_SIZE: Final = 11
 _MAC_SIZE: Final = 16
 
 
-class NotLoggedIn(Exception):  # noqa: N818 - named by what is true
+class NotLoggedIn(Exception):
     """No token, an old one, or one of a device that the register no longer lets in."""
 
 

@@ -56,6 +56,12 @@ EXCHANGES: Final = (
     Exchange(DELIVER, "direct", {"alternate-exchange": UNDELIVERABLE}),
 )
 
+
+def network_mark(net: str) -> Exchange:
+    """An exchange that carries nothing; its name says whose queues these are."""
+    return Exchange(f"network.{net}", "fanout")
+
+
 QUEUES: Final = (
     Queue(RELAY_DEAD, LAST_RESORT),
     Queue(RELAY_UNDELIVERABLE, NEVER_DROPPED),

@@ -30,7 +30,7 @@ _DATABASE_OPTIONS: Final = frozenset({"host", "port", "sslmode", "sslrootcert"})
 _POSTGRESQL: Final = "postgresql+psycopg"
 
 
-class NotUsable(Exception):  # noqa: N818 - named by what is true
+class NotUsable(Exception):
     """A value breaks a rule; the text is the rule, never the value."""
 
 

@@ -7,7 +7,7 @@ text may hold a value somebody entrusted to us.
 from __future__ import annotations
 
 
-class Failure(Exception):  # noqa: N818 - a sentence, not only an error
+class Failure(Exception):
     """A sentence of ours: what happened, that nothing is lost, who does what next.
 
     The sentence is written in the code; it may name fields, files of our own and counts, never a

@@ -233,7 +233,7 @@ def start_servers(at: Addresses, network: Network) -> None:
     wait_until_answering("directory", f"{at.directory}/healthz", network)
     if os.environ.get("RUJUKAN_QUEUE_URL"):
         say("   Every envelope goes through the RabbitMQ of RUJUKAN_QUEUE_URL.")
-        say("   " + str(run(["rujukan-hub", "declare"], hub_env(at)).get("text", "Declared.")))
+        run(["rujukan-hub", "declare"], hub_env(at))
         network.start("relay", ["rujukan-hub", "relay"], hub_env(at))
     network.start("hub", ["rujukan-hub", "serve"], hub_env(at))
     wait_until_answering("hub", f"{at.hub}/healthz", network)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import secrets
 import shlex
 import sys
@@ -135,6 +136,7 @@ class Journey:
             reference = self._receive_with_a_broken_system()
             self._send_what_the_receiver_must_reject()
             self._answer(reference)
+            self._read_in_a_browser()
             self._make_mistakes()
             self._knock_as_a_stranger()
             self._break_tables()
@@ -188,7 +190,7 @@ class Journey:
         ]
 
     def _search(self) -> None:
-        wanted = f"{self.marks.wanted} {self.marks.wanted_foreign}"
+        wanted = self._wanted()
         nothing, found = self._at_once(
             self._desk("find", self.ours, "find", wanted, "--country", "bd", "--json"),
             self._desk("find listed", self.ours, "find", "--service", "shelter", "--json"),
@@ -316,6 +318,31 @@ class Journey:
         cases = self._desk("inbox", self.ours, "inbox", "--json")().value["cases"]
         assert "accepted" in {one["state"] for one in cases}
 
+    def _read_in_a_browser(self) -> None:
+        """What a browser would ask of the web desk, and what it should not."""
+        marks, cut = self.marks, {"follow_redirects": True, "trust_env": False, "timeout": 30}
+        with self.network.web_desk(self.theirs) as link, httpx.Client(**cut) as browser:  # type: ignore[arg-type]  # mypy joins the values' types
+            origin = link.partition("/start/")[0]
+            browser.headers["Origin"] = origin
+            inbox = browser.get(link).text
+            self.born.append(Secret("a browser's session", "key", _cookie(browser)))
+            case = browser.get(origin + _first(r"/cases/[0-9a-f]{32}", inbox)).text
+            note = browser.get(origin + _first(r"/cases/[0-9a-f]{32}/notes/[0-9a-f]{32}", case))
+            assert marks.note in note.text
+            assert marks.note_foreign in note.text
+            csrf = {"csrf": _first(r'name="csrf"\s+value="([^"]+)"', case)}
+            self.born.append(Secret("a form's token", "key", csrf["csrf"]))
+            found = browser.post(f"{origin}/find", data=csrf | {"text": self._wanted()})
+            assert found.status_code == 200
+            form = csrf | {"to": self._orgs["my"], "step": "check", "note.text": self._note(),
+                           "urgency": marks.stray, marks.stray: marks.stray_foreign}  # fmt: skip
+            assert browser.post(f"{origin}/refer", data=form).status_code == 422
+            browser.get(f"{origin}/{marks.knock}?{marks.knock}={quote(marks.knock_foreign)}")
+            browser.get(f"{origin}/start/{marks.knock}", headers={"Host": marks.knock})
+            browser.post(f"{origin}/lock", data=csrf)
+            wrong = form | {"passphrase": marks.wrong_passphrase}
+            assert browser.post(f"{origin}/refer", data=wrong).status_code >= 400
+
     # -- going wrong ------------------------------------------------------------------------------
 
     def _make_mistakes(self) -> None:
@@ -359,7 +386,7 @@ class Journey:
         """With a table gone, the servers answer 500 and log where; a query's values are near."""
         ours = self.network.backing
         listings = open_engine(read_database(ours.directory_database))
-        wanted = _json({"search": f"{self.marks.wanted} {self.marks.wanted_foreign}"})
+        wanted = _json({"search": self._wanted()})
         try:
             with _without_table(listings, "generation"):
                 answer = httpx.post(
@@ -381,7 +408,7 @@ class Journey:
 
     def _lose_the_directory(self) -> None:
         self._stop("directory")
-        wanted = f"{self.marks.wanted} {self.marks.wanted_foreign}"
+        wanted = self._wanted()
         lost, _ = self._at_once(
             self._desk("find", self.ours, "find", wanted),
             self._desk("status", self.theirs, "status"),
@@ -402,6 +429,9 @@ class Journey:
         window = {"zone": zone, "days": ["mon"], "from": "09:00", "to": "10:00"}
         body["safety"] |= {"contact_mode": "direct", "channels": ["call"], "windows": [window]}
         return body
+
+    def _wanted(self) -> str:
+        return f"{self.marks.wanted} {self.marks.wanted_foreign}"
 
     def _note(self) -> str:
         return f'{self.marks.note} "&<>" {self.marks.note_foreign}'
@@ -515,6 +545,18 @@ def _without_table(engine: Engine, name: str) -> Iterator[None]:
 def _ring(desk: DeskAt) -> KeyRing:
     passphrase = read_passphrase(desk.passphrase_file, ask=lambda _: "", prompt="")
     return KeyRingFile.unlock(desk.home, passphrase).ring
+
+
+def _first(pattern: str, page: str) -> str:
+    """The first group of the first match, or the match."""
+    found = re.search(pattern, page)
+    assert found, "the page has no such place"
+    return found[found.re.groups]
+
+
+def _cookie(browser: httpx.Client) -> str:
+    [value] = browser.cookies.values()
+    return value
 
 
 def _flipped(body: bytes) -> bytes:

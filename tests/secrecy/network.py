@@ -24,7 +24,7 @@ from tests.secrecy.places import Watcher
 from tests.secrecy.recorder import Recorder, recording
 from tests.secrecy.scanner import Piece
 from tests.services.ports import free_port, wait_for_port
-from tests.services.processes import Child, start
+from tests.services.processes import Child, start, wait_until
 
 NET: Final = "demo.secrecy"
 _BIN: Final = Path(sys.executable).parent
@@ -173,6 +173,16 @@ class Network:
             if name != "relay":
                 wait_for_port(self.ports[0 if name == "directory" else 1], child=child)
             yield child
+
+    @contextmanager
+    def web_desk(self, desk: DeskAt) -> Iterator[str]:
+        """Run a desk for a browser; the link that opens it."""
+        log = self.logs / f"web-desk-{desk.name}.log"
+        words: list[str | Path] = [_BIN / "rujukan", "desk", "--port", str(free_port()), "--json"]
+        with start("desk", words, log=log, environ=desk.environ, folder=self.folder) as child:
+            wait_until(lambda: "}" in child.said(), "the desk's link", child=child, seconds=60)
+            line = next(one for one in child.said().splitlines() if '"url"' in one)
+            yield str(json.loads(line)["url"])
 
     def stdout_of(self, *labels: str) -> list[Piece]:
         """What these commands printed for their user."""

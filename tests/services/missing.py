@@ -11,7 +11,7 @@ from typing import NoReturn
 import pytest
 
 
-class Missing(Exception):  # noqa: N818 - named by what is true
+class Missing(Exception):
     """A program that the tests need is not installed; the text says which package has it."""
 
 

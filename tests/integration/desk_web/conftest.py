@@ -38,7 +38,8 @@ class ServedDesk:
 @contextmanager
 def served(desk: CommandLineDesk) -> Iterator[ServedDesk]:
     """`rujukan desk --json` of this desk, until the end of the block."""
-    port, log = free_port(), desk.folder / "desk.log"
+    port = free_port()
+    log = desk.folder / f"desk-{port}.log"
     command: list[str | Path] = [BIN / "rujukan", "desk", "--port", str(port), "--json"]
     with start("desk", command, log=log, environ=desk.environ, folder=desk.folder) as child:
         wait_until(lambda: "}" in child.said(), "the desk's link", child=child, seconds=60)
@@ -59,6 +60,12 @@ def desks(network: RunningNetwork) -> Iterator[tuple[ServedDesk, ServedDesk]]:
     network.list_services(_listing({theirs.org: LISTED, "bd-00000000000000aa": SILENT}))
     with served(ours) as sender, served(theirs) as receiver:
         yield sender, receiver
+
+
+@pytest.fixture(scope="module")
+def alone(network: RunningNetwork) -> CommandLineDesk:
+    """A desk that nobody writes to; a test serves it."""
+    return network.desk("my")
 
 
 @pytest.fixture(scope="session")

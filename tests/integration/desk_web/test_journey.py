@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.integration.desk_web.conftest import LISTED, SILENT, ServedDesk, served
-from tests.journeys.network import PASSPHRASE, RunningNetwork
+from tests.journeys.network import PASSPHRASE, CommandLineDesk
 from tests.services.ports import is_open
 
 NOTE = "canary-2c91-kumquat <b>bold</b>"
@@ -161,9 +161,9 @@ def picture(page: Page, pictures: Path, name: str) -> None:
 
 
 def test_the_keyboard_alone_leads_through_and_escape_locks(
-    browser: Browser, network: RunningNetwork, pictures: Path
+    browser: Browser, alone: CommandLineDesk, pictures: Path
 ) -> None:
-    with served(network.desk("my")) as ours, browser.new_context(locale="en-GB") as context:
+    with served(alone) as ours, browser.new_context(locale="en-GB") as context:
         page = context.new_page()
         faults: list[str] = []
         page.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
@@ -175,6 +175,8 @@ def test_the_keyboard_alone_leads_through_and_escape_locks(
             page.keyboard.press("Tab")
         page.keyboard.press("Enter")
         page.wait_for_url("**/status")
+        assert alone.org in page.inner_text("main")
+        assert page.locator(".digits").count() == 1
         picture(page, pictures, "status-en")
         assert faults == []
         for _ in range(3):
@@ -191,9 +193,9 @@ def test_the_keyboard_alone_leads_through_and_escape_locks(
 
 
 def test_a_page_of_another_site_can_neither_read_nor_send(
-    browser: Browser, network: RunningNetwork
+    browser: Browser, alone: CommandLineDesk
 ) -> None:
-    with served(network.desk("my")) as ours, browser.new_context() as context:
+    with served(alone) as ours, browser.new_context() as context:
         page = context.new_page()
         page.goto(ours.link)
         other = context.new_page()
@@ -210,9 +212,9 @@ def test_a_page_of_another_site_can_neither_read_nor_send(
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_desk_within_three_seconds(
-    network: RunningNetwork, number: signal.Signals
+    alone: CommandLineDesk, number: signal.Signals
 ) -> None:
-    with served(network.desk("my")) as ours:
+    with served(alone) as ours:
         port = int(ours.origin.rpartition(":")[2])
         assert _listening_addresses(port) == {"0100007F"}, "127.0.0.1 and nothing else"
         began = time.monotonic()
@@ -222,9 +224,9 @@ def test_a_signal_ends_the_desk_within_three_seconds(
 
 
 def test_at_debug_the_desks_log_holds_no_address_and_no_word(
-    windows: tuple[Page, Page], network: RunningNetwork
+    windows: tuple[Page, Page], alone: CommandLineDesk
 ) -> None:
-    with served(network.desk("my")) as ours:
+    with served(alone) as ours:
         page = windows[0]
         page.goto(ours.link)
         page.goto(f"{ours.origin}/canary-6a1f?canary-6a1f=1")
@@ -237,10 +239,9 @@ def test_at_debug_the_desks_log_holds_no_address_and_no_word(
             assert secret not in said
 
 
-def test_a_port_that_is_taken_is_one_sentence(network: RunningNetwork) -> None:
-    desk = network.desk("my")
+def test_a_port_that_is_taken_is_one_sentence(alone: CommandLineDesk) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        outcome = desk.run("desk", "--port", str(taken.getsockname()[1]))
+        outcome = alone.run("desk", "--port", str(taken.getsockname()[1]))
     assert outcome.code == 1
     assert "another program has it" in outcome.err
     assert len(outcome.err.strip().splitlines()) == 1

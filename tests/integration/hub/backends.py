@@ -29,7 +29,7 @@ from broker.hub.store import Limits
 from broker.service.settings import database_url
 from tests.services.processes import wait_until
 from tests.unit.hub.hubs import make_hub, sqlite
-from tests.unit.hub.network import Network
+from tests.unit.hub.network import NET, Network
 
 KINDS: Final = ("sqlite", "postgres", "sqlite+rabbitmq", "postgres+rabbitmq")
 
@@ -108,7 +108,7 @@ def backend(kind: str, request: pytest.FixtureRequest, folder: Path) -> Iterator
 
 def _declared(vhost: Any) -> str:
     url: str = vhost.url
-    declare(url, None)
+    declare(url, None, net=NET)
     return url
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from broker.hub.declare import declare
-from tests.integration.hub.network import Network, run_network
+from tests.integration.hub.network import NET, Network, run_network
 from tests.services.rabbitmq import Vhost
 
 
@@ -22,5 +22,5 @@ def network(tmp_path: Path) -> Iterator[Network]:
 @pytest.fixture
 def queues(rabbitmq: Vhost) -> Vhost:
     """A fresh vhost in which everything is declared."""
-    declare(rabbitmq.url, rabbitmq.management_url)
+    declare(rabbitmq.url, rabbitmq.management_url, net=NET)
     return rabbitmq

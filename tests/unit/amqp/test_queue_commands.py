@@ -17,6 +17,8 @@ from broker.service.settings import settings_table
 def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("RUJUKAN_QUEUE_URL", "RUJUKAN_QUEUE_MANAGEMENT_URL"):
         monkeypatch.delenv(name, raising=False)
+    # Not read before the queue's address was found wanting.
+    monkeypatch.setenv("RUJUKAN_ROOT_FILE", __file__)
 
 
 def run(*words: str, environ: dict[str, str] | None = None) -> Result:

@@ -166,6 +166,7 @@ class SimulatedHub:
     reachable: bool = True
     lose_answers: bool = False
     forge_notices: bool = False
+    keys_changed: int = 0  # how many of the next envelopes are refused so
     copies: list[Copy] = field(default_factory=list)
     accepted: dict[tuple[OrgId, Mid], tuple[Eid, bytes]] = field(default_factory=dict)
     later: dict[Mid, tuple[NoticeStatus, str]] = field(default_factory=dict)
@@ -174,6 +175,9 @@ class SimulatedHub:
     def accept(self, body: bytes, *, org: OrgId, device: KeyId) -> bytes:
         self.taken.append(body)
         register, now = self.log.register, self.clock()
+        if self.keys_changed:
+            self.keys_changed -= 1
+            raise HubRefused("keys_changed", "keys")
         try:
             envelope = check_for_hub(
                 body, org=org, device=device, register=register, routes=self.routes, now=now

@@ -69,6 +69,43 @@ class Network(RuleBasedStateMachine):
             with nullcontext() if possible else pytest.raises(DeskError):
                 answer(desk, case, event, BODIES[event])
 
+    @rule(which=DESKS, event=st.sampled_from(list(BODIES)))
+    def a_referral_is_answered_while_the_colleagues_are_away(
+        self, which: int, event: Event
+    ) -> None:
+        sender, receiver = self.desks[which], self.desks[0 if which > 1 else 2]
+        before = len(cases(receiver))
+        self.somebody_refers(which)
+        self.a_desk_sends(which)
+        tick(receiver)
+        if len(cases(receiver)) > before:
+            self.somebody_answers(self.desks.index(receiver), -1, event)
+            tick(receiver)
+            tick(sender)
+
+    @rule(which=DESKS, one=st.sampled_from(list(BODIES)), other=st.sampled_from(list(BODIES)))
+    def two_colleagues_answer_the_same_referral_at_once(
+        self, which: int, one: Event, other: Event
+    ) -> None:
+        self.somebody_refers(which)
+        self.a_desk_sends(which)
+        receivers = (0, 1) if which > 1 else (2, 3)
+        for receiver in receivers:
+            tick(self.desks[receiver])
+        for receiver, event in zip(receivers, (one, other), strict=True):
+            self.somebody_answers(receiver, -1, event)
+
+    @rule(which=DESKS)
+    def a_lost_answer_is_followed_by_a_change_of_keys(self, which: int) -> None:
+        """The same event then arrives in two envelopes."""
+        before = self.world.hub.lose_answers
+        self.world.hub.lose_answers = True
+        self.somebody_refers(which)
+        self.a_desk_sends(which)
+        self.world.hub.lose_answers, self.world.hub.keys_changed = before, 1
+        self.a_desk_sends(which)
+        self.world.hub.keys_changed = 0
+
     @rule(which=DESKS)
     def a_desk_does_its_errands(self, which: int) -> None:
         tick(self.desks[which])
@@ -79,10 +116,10 @@ class Network(RuleBasedStateMachine):
 
     @rule(number=st.integers(0, 100), acknowledged=st.booleans())
     def one_envelope_arrives(self, number: int, acknowledged: bool) -> None:
-        """Any envelope, in any order; sometimes the process dies before it acknowledges."""
+        """Any envelope, the newest first; sometimes the process dies before it acknowledges."""
         copies = self.world.hub.copies
         if copies:
-            copy = copies[number % len(copies)]
+            copy = copies[-1 - number % len(copies)]
             take(self._by_device(copy.device), copy.body)
             if acknowledged:
                 copies.remove(copy)

@@ -10,8 +10,9 @@ import pytest
 from broker.desk.courier import tick
 from broker.desk.sending import send_referral
 from broker.desk.unlocking import Desk
+from contracts.fingerprint import fingerprint
 from contracts.lifecycle import Event, Side, State, allowed_answers
-from tests.unit.desk.simulated import CANARY, World, entries, only_case
+from tests.unit.desk.simulated import CANARY, DAY, World, entries, only_case
 from tests.unit.desk_web.windows import Window
 
 ACCEPT = {"answer": "accepted", "focal_role": "caseworker"}
@@ -135,3 +136,23 @@ def test_the_desk_speaks_the_language_that_was_chosen(window: Window, arrived: s
         assert page.count('class="banner quiet"') == (0 if tag == "en" else 1)
     window.post("/language", language="xx")
     assert '<html lang="en"' in window.get("/").text
+
+
+def test_both_ends_show_the_same_digits_of_one_organisation(
+    window: Window, world: World, ours: Desk
+) -> None:
+    organisation = world.log.register.organisation(ours.org)
+    assert organisation is not None
+    assert fingerprint(ours.org, root=organisation.root) in window.get("/status").text
+
+
+def test_a_directory_that_is_away_does_not_hinder_the_status(
+    window: Window, world: World, arrived: str
+) -> None:
+    world.clock.pass_(2 * DAY)
+    world.log.reachable = world.hub.reachable = False
+    page = window.get("/status").text
+    assert "The hub cannot be reached" in page
+    assert "It waits for your answer." in page
+    assert "Overdue" in page
+    assert window.get(arrived).status_code == 200
