@@ -131,7 +131,7 @@ def seal(
     exp: int,
     typ: Typ = "msg",
     re: Mid | None = None,
-    dir: Checkpoint = NO_CHECKPOINT,
+    dir: Checkpoint = NO_CHECKPOINT,  # noqa: A002 - the member's name in the agreed form
 ) -> Sealed:
     """Seal `message` to the given keys and sign it as device `key` of `sender`.
 

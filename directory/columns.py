@@ -261,8 +261,8 @@ COLUMNS: Final = (
            yes_no),
     Column("referral_how", "how to refer, and what is needed", plain(LONGEST_TEXT)),
     Column("confidential", "`yes` for a place that must not be known: every column of an address"
-           " and the coordinates must then be empty, and are refused otherwise; `no` must be written"
-           " where there is an address", yes_no),
+           " and the coordinates must then be empty, and are refused otherwise; `no` must be"
+           " written where there is an address", yes_no),
     Column("address_1", "street and number; an address needs this, `city`, `state_province` and"
            " `postal_code` together", plain(LONGEST_NAME)),
     Column("city", "city", plain(LONGEST_NAME)),

@@ -24,7 +24,8 @@ import pytest
 from psycopg import sql
 
 from tests.secrecy import places, planting
-from tests.secrecy.journey import Journey, Marks
+from tests.secrecy.journey import Journey
+from tests.secrecy.marks import Marks
 from tests.secrecy.network import Backing, Network, network_in
 from tests.secrecy.scanner import Place, Report, Scanner, Secret
 from tests.services.postgres import USER, Cluster

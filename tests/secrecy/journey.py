@@ -11,117 +11,30 @@ because a leak is looked for only where the text really was. It searches nothing
 from __future__ import annotations
 
 import json
-import random
 import re
-import secrets
 import shlex
 import sys
-import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Final
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
 from urllib.parse import quote
 
 import httpx
-import pytest
-from sqlalchemy import Engine, text
 
-from broker.desk.client import HubRefused, Unreachable
 from broker.desk.keyring import KeyRing, KeyRingFile
 from broker.desk.passphrases import read_passphrase
-from broker.desk.settings import DeskSettings
-from broker.desk.unlocking import Desk, unlock
 from broker.service.database import open_engine
-from broker.service.settings import database_url, read_settings
-from contracts.encoding import dump_json
-from contracts.examples import example_request
-from contracts.identifiers import Mid, parse_org_id
-from contracts.messages import CONTRACT, render_body
-from contracts.sealing import Plaintext, Sealed, seal
-from tests.secrecy.network import DeskAt, Network, Said
+from tests.secrecy.mishaps import Mishaps
+from tests.secrecy.network import DeskAt, Said
 from tests.secrecy.scanner import Secret
-from tests.secrecy.spy import Spy, spying
-from tests.services.processes import Child, wait_until
-from tests.services.rabbitmq import Vhost
-
-# Letters that Unicode neither composes nor takes apart, and no mark alone.
-_BANGLA: Final = "অআইউএওকখগঘচছজঝটঠডঢণতথদধনপফবভমযরলশষসহ"
-
-_ON_THE_WAY: Final = (
-    "SELECT count(*) FROM acceptance"
-    " WHERE NOT EXISTS (SELECT 1 FROM copy WHERE copy.eid = acceptance.eid)"
-)
-
-
-def bangla_mark() -> str:
-    """Random letters of a script outside ASCII."""
-    return "".join(random.choices(_BANGLA, k=12))
-
-
-def ascii_mark() -> str:
-    """Random letters and digits, fit for every field that takes a label."""
-    return f"Q{secrets.token_hex(9)}z"[:20]
-
-
-@dataclass(frozen=True, slots=True)
-class Marks:
-    """What is searched for afterwards; see `secrets_of` for what each is."""
-
-    note: str = field(default_factory=ascii_mark, repr=False)
-    note_foreign: str = field(default_factory=bangla_mark, repr=False)
-    label: str = field(default_factory=ascii_mark, repr=False)
-    stray: str = field(default_factory=ascii_mark, repr=False)
-    stray_foreign: str = field(default_factory=bangla_mark, repr=False)
-    knock: str = field(default_factory=ascii_mark, repr=False)
-    knock_foreign: str = field(default_factory=bangla_mark, repr=False)
-    wanted: str = field(default_factory=ascii_mark, repr=False)
-    wanted_foreign: str = field(default_factory=bangla_mark, repr=False)
-    consent: str = field(default_factory=lambda: secrets.token_hex(16), repr=False)
-    wrong_passphrase: str = field(default_factory=lambda: f"fig {ascii_mark()}", repr=False)
-    passphrases: tuple[str, str] = field(
-        default_factory=lambda: (f"quartz {ascii_mark()}", f"meadow {bangla_mark()}"), repr=False
-    )
-
-    def secrets(self) -> list[Secret]:
-        """What the test knows before anything runs."""
-        ours, theirs = self.passphrases
-        return [
-            Secret("the note", "note", self.note),
-            Secret("the note in Bangla", "note", self.note_foreign),
-            Secret("a label", "label", self.label),
-            Secret("a misplaced text", "stray", self.stray),
-            Secret("a misplaced text in Bangla", "stray", self.stray_foreign),
-            Secret("a stranger's text", "knock", self.knock),
-            Secret("a stranger's text in Bangla", "knock", self.knock_foreign),
-            Secret("a search", "search", self.wanted),
-            Secret("a search in Bangla", "search", self.wanted_foreign),
-            Secret("the consent's number", "id", self.consent, thorough=False),
-            Secret("a wrong passphrase", "key", self.wrong_passphrase),
-            Secret("a passphrase", "key", ours),
-            Secret("the other passphrase", "key", theirs),
-        ]
+from tests.secrecy.spy import spying
+from tests.secrecy.steps import json_bytes, read_database
 
 
 @dataclass(slots=True)
-class Journey:
-    """One journey through one network. Afterwards it knows the secrets that came into being."""
-
-    network: Network
-    marks: Marks
-    vhost: Vhost | None = None
-    born: list[Secret] = field(default_factory=list, repr=False)
-    spy: Spy | None = None
-    ours: DeskAt = field(init=False)
-    theirs: DeskAt = field(init=False)
-    database: Engine = field(init=False, repr=False)
-    service: str = field(init=False)
-    body: dict[str, Any] = field(init=False, repr=False)
-    _stack: ExitStack = field(default_factory=ExitStack, repr=False)
-    _orgs: dict[str, str] = field(default_factory=dict)
-    _servers: dict[str, ExitStack] = field(default_factory=dict, repr=False)
+class Journey(Mishaps):
+    """The steps that a caseworker takes, with the mishaps between them."""
 
     @contextmanager
     def played(self) -> Iterator[None]:
@@ -204,7 +117,9 @@ class Journey:
 
     def _send_while_hub_is_down(self) -> None:
         self.body = self._request()
-        sent = self._desk("send", self.ours, *self._send_words(), given=_json(self.body))().value
+        sent = self._desk(
+            "send", self.ours, *self._send_words(), given=json_bytes(self.body)
+        )().value
         assert (sent["state"], sent["kept"]) == ("draft", True)
         self._remember_reference(sent)
 
@@ -223,7 +138,9 @@ class Journey:
     def _send_while_relay_is_down(self) -> None:
         if self.vhost is not None:
             self._stop("relay")
-        sent = self._desk("send", self.ours, *self._send_words(), given=_json(self.body))().value
+        sent = self._desk(
+            "send", self.ours, *self._send_words(), given=json_bytes(self.body)
+        )().value
         assert sent["state"] == "sent"
         self._remember_reference(sent)
         if self.vhost is not None:
@@ -247,54 +164,6 @@ class Journey:
         assert second["message"]["body"]["consent"]["card_version"] == self.marks.label
         return str(second["reference"])
 
-    def _send_what_the_receiver_must_reject(self) -> None:
-        """Sealed as it should be, by a program that skips the checks of ours."""
-        with self._unlocked(self.ours) as desk:
-            for plaintext in self._broken_plaintexts():
-                desk.hub.submit(self._sealed(desk, plaintext).body)
-            altered = self._sealed(desk, _json(self.body))
-            desk.hub.submit(altered.body)
-            with pytest.raises(HubRefused):
-                desk.hub.submit(_flipped(self._sealed(desk, _json(self.body)).body))
-        sent = len(self._broken_plaintexts()) + 1
-        self._wait_for_mail()
-        self._write(
-            "UPDATE envelope SET body = :body WHERE eid = :eid",
-            body=_flipped(altered.body),
-            eid=altered.eid,
-        )
-        if self.vhost is not None:
-            self._publish_altered(altered)
-        inbox = self._desk("inbox", self.theirs, "inbox", "--json")()
-        assert len(inbox.value["cases"]) == 2
-        rejected = inbox.err.count(b"envelope_rejected")
-        assert rejected == sent, f"{rejected} of {sent} broken letters were rejected"
-
-    def _publish_altered(self, sealed: Sealed) -> None:
-        """Into both of the hub's exchanges, where only it may publish."""
-        assert self.spy is not None
-        before = self._count("dead_letter")
-        for exchange, key in (("submit", "x"), ("deliver", "mailbox"), ("deliver", "no.such.box")):
-            self.spy.channel.basic_publish(exchange, key, _flipped(sealed.body))
-        wait_until(
-            lambda: self._count("dead_letter") >= before + 3, "three dead letters", seconds=30
-        )
-
-    def _broken_plaintexts(self) -> tuple[bytes, ...]:
-        """Each breaks another rule, with marks in the value, the name and outside any JSON."""
-        marks = self.marks
-        message: dict[str, Any] = {
-            "type": "referral.requested", "v": "0.1", "id": secrets.token_hex(16),
-            "referral_ref": secrets.token_hex(16), "after": [], "at": "2026-11-20T00:00:00Z",
-        }  # fmt: skip
-        return (
-            f"{marks.stray} {marks.stray_foreign}".encode(),
-            _json(message | {"body": self.body | {"urgency": marks.stray}}),
-            _json(message | {"body": self.body | {marks.stray: {marks.stray_foreign: marks.note}}}),
-            _json(message | {"type": marks.stray, "v": marks.stray_foreign, "body": self.body}),
-            _json(message | {"body": self._consent_for("bd-00000000000000aa")}),
-        )
-
     # -- answering --------------------------------------------------------------------------------
 
     def _answer(self, reference: str) -> None:
@@ -312,7 +181,7 @@ class Journey:
         assert marks.note in shown.data.decode()
         assert marks.note_foreign in json.dumps(json.loads(shown.data), ensure_ascii=False)
         words = ("answer", reference, "accept", "--body", "-", "--json")
-        said = self._desk("answer", self.theirs, *words, given=_json(answer))()
+        said = self._desk("answer", self.theirs, *words, given=json_bytes(answer))()
         assert said.value["sent"] == ["referral.acknowledged", "referral.accepted"]
         self._wait_for_mail()
         cases = self._desk("inbox", self.ours, "inbox", "--json")().value["cases"]
@@ -343,204 +212,6 @@ class Journey:
             wrong = form | {"passphrase": marks.wrong_passphrase}
             assert browser.post(f"{origin}/refer", data=wrong).status_code >= 400
 
-    # -- going wrong ------------------------------------------------------------------------------
-
-    def _make_mistakes(self) -> None:
-        marks, body = self.marks, self.body
-        wrong = self.network.kept_apart / "passphrase-wrong"
-        wrong.write_text(marks.wrong_passphrase, encoding="utf-8")
-        forgetful = {**self.ours.environ, "RUJUKAN_PASSPHRASE_FILE": str(wrong)}
-        misplaced = {
-            "urgency": marks.stray,
-            "note": {"text": self._note(), "language": marks.stray},
-            marks.stray: marks.stray_foreign,
-            marks.stray_foreign: {marks.note: 1},
-        }
-        cut_short = f'{{"note": {{"text": "{marks.note} {marks.note_foreign}'
-        bodies = _json(body | misplaced), cut_short.encode()
-        said = self._at_once(
-            *(
-                self._desk("refused send", self.ours, *self._send_words(), given=one)
-                for one in bodies
-            ),
-            lambda: self.network.run("wrong passphrase", forgetful, "rujukan", "inbox"),
-        )
-        assert [one.code for one in said] == [1] * len(said), said
-
-    def _knock_as_a_stranger(self) -> None:
-        """Requests that no desk makes, with marks wherever a request has room for them."""
-        mark, foreign = self.marks.knock, quote(self.marks.knock_foreign)
-        for server in (self.network.hub, self.network.directory):
-            with httpx.Client(base_url=server.url, trust_env=False, timeout=20) as http:
-                http.headers.update({"X-Mark": mark, "Authorization": f"Bearer {mark}"})
-                for path in (f"/{mark}/{foreign}", f"/v1/notices/{mark}", f"/en/?q={mark}{foreign}",
-                             f"/services?search={mark}{foreign}", f"/services?{mark}={foreign}",
-                             f"/log/leaves?from={mark}&to=1"):  # fmt: skip
-                    http.get(path)
-                for path in ("/v1/login", "/v1/envelopes", "/v1/mailbox/lease", "/v1/login/nonce",
-                             "/log/statements", "/services"):  # fmt: skip
-                    for body in (mark.encode(), _json({mark: mark}), _json({"b": mark, "s": mark})):
-                        http.post(path, content=body, headers={"Content-Type": "application/json"})
-
-    def _break_tables(self) -> None:
-        """With a table gone, the servers answer 500 and log where; a query's values are near."""
-        ours = self.network.backing
-        listings = open_engine(read_database(ours.directory_database))
-        wanted = _json({"search": self._wanted()})
-        try:
-            with _without_table(listings, "generation"):
-                answer = httpx.post(
-                    f"{self.network.directory.url}/services",
-                    content=wanted,
-                    headers={"Content-Type": "application/json"},
-                    trust_env=False,
-                    timeout=20,
-                )
-                assert answer.status_code >= 500, answer.status_code
-        finally:
-            listings.dispose()
-        with (
-            self._unlocked(self.ours) as desk,
-            _without_table(self.database, "acceptance"),
-            pytest.raises(Unreachable),
-        ):
-            desk.hub.submit(self._sealed(desk, _json(self.body)).body)
-
-    def _lose_the_directory(self) -> None:
-        self._stop("directory")
-        wanted = self._wanted()
-        lost, _ = self._at_once(
-            self._desk("find", self.ours, "find", wanted),
-            self._desk("status", self.theirs, "status"),
-        )
-        assert lost.code == 1, lost
-
-    # -- what the steps stand on ------------------------------------------------------------------
-
-    def _request(self) -> dict[str, Any]:
-        """The example, with a mark wherever the schema takes a word that is no code."""
-        example = example_request(
-            recipient=parse_org_id(self._orgs["bd"]), service_id=self.service, now=int(time.time())
-        )
-        body: dict[str, Any] = json.loads(dump_json(render_body(example)))
-        body["note"] = {"text": self._note(), "language": "ben"}
-        body["consent"] |= {"id": self.marks.consent, "card_version": self.marks.label}
-        zone = f"Asia/{self.marks.label}"
-        window = {"zone": zone, "days": ["mon"], "from": "09:00", "to": "10:00"}
-        body["safety"] |= {"contact_mode": "direct", "channels": ["call"], "windows": [window]}
-        return body
-
-    def _wanted(self) -> str:
-        return f"{self.marks.wanted} {self.marks.wanted_foreign}"
-
-    def _note(self) -> str:
-        return f'{self.marks.note} "&<>" {self.marks.note_foreign}'
-
-    def _consent_for(self, org: str) -> dict[str, Any]:
-        return self.body | {"consent": self.body["consent"] | {"recipients": [org]}}
-
-    def _send_words(self) -> tuple[str, ...]:
-        return ("send", "--to", self._orgs["bd"], "-", "--json")
-
-    def _sealed(self, desk: Desk, plaintext: bytes) -> Sealed:
-        now, to = desk.clock(), parse_org_id(self._orgs["bd"])
-        device = desk.ring.device
-        return seal(
-            Plaintext(plaintext),
-            key=desk.ring.signing,
-            sender=desk.org,
-            to=to,
-            recipients=desk.log.register.recipients(
-                to=to, sender=desk.org, sender_device=device, now=now
-            ),
-            contract=CONTRACT,
-            mid=Mid(secrets.token_hex(16)),
-            iat=now,
-            exp=now + 3600,
-        )
-
-    def _remember_reference(self, sent: dict[str, Any]) -> None:
-        self.born.append(Secret("a referral's number", "id", sent["referral_ref"], thorough=False))
-
-    def _tokens(self) -> list[Secret]:
-        """Every session at the hub, as its answers gave them out."""
-        answers = [
-            json.loads(one.answer)
-            for one in self.network.hub.exchanges
-            if one.path == "/v1/login" and one.status == 200
-        ]
-        assert answers, "nobody logged in"
-        return [Secret("a session", "token", one["token"], thorough=False) for one in answers]
-
-    def _desk(
-        self, label: str, desk: DeskAt, *words: str | Path, given: bytes = b""
-    ) -> Callable[[], Said]:
-        return lambda: self.network.run(label, desk.environ, "rujukan", *words, given=given)
-
-    def _operate(self, *words: str | Path) -> Said:
-        environ = self.network.directory_environ
-        done = self.network.run("operate", environ, "rujukan-directory", *words)
-        assert done.code == 0, done.err.decode()
-        return done
-
-    def _at_once(self, *tasks: Callable[[], Said]) -> list[Said]:
-        """Commands that do not depend on each other, two at a time."""
-        with ThreadPoolExecutor(2) as pool:
-            return list(pool.map(lambda task: task(), tasks))
-
-    @contextmanager
-    def _unlocked(self, desk: DeskAt) -> Iterator[Desk]:
-        """This desk in the test's own process: what a program of our own could do."""
-        settings = read_settings(DeskSettings, desk.environ)
-        passphrase = read_passphrase(desk.passphrase_file, ask=lambda _: "", prompt="")
-        with unlock(settings, passphrase) as opened:
-            yield opened
-
-    def _start(self, name: str) -> Child:
-        self._servers[name] = stack = ExitStack()
-        child = stack.enter_context(self.network.serving(name))
-        self._stack.callback(stack.close)
-        return child
-
-    def _stop(self, name: str) -> None:
-        """SIGTERM, and wait."""
-        self._servers.pop(name).close()
-
-    def _count(self, table: str) -> int:
-        with self.database.connect() as connection:
-            counted = connection.execute(text(f"SELECT count(*) FROM {table}"))  # noqa: S608 - our own table
-            return int(counted.scalar_one())
-
-    def _wait_for_mail(self) -> None:
-        """Until every accepted envelope has its copies, and nothing is left in the outbox."""
-
-        def there() -> bool:
-            with self.database.connect() as connection:
-                on_the_way = connection.execute(text(_ON_THE_WAY)).scalar_one()
-            return on_the_way == 0 and self._count("outbox") == 0
-
-        wait_until(there, "all letters in the mailbox", seconds=30)
-
-    def _write(self, statement: str, **values: object) -> None:
-        with self.database.begin() as connection:
-            assert connection.execute(text(statement), values).rowcount == 1
-
-
-def read_database(url: str) -> str:
-    """The address as SQLAlchemy takes it."""
-    return database_url(url)
-
-
-@contextmanager
-def _without_table(engine: Engine, name: str) -> Iterator[None]:
-    with engine.begin() as connection:
-        connection.execute(text(f"ALTER TABLE {name} RENAME TO {name}_away"))
-    try:
-        yield
-    finally:
-        with engine.begin() as connection:
-            connection.execute(text(f"ALTER TABLE {name}_away RENAME TO {name}"))
-
 
 def _ring(desk: DeskAt) -> KeyRing:
     passphrase = read_passphrase(desk.passphrase_file, ask=lambda _: "", prompt="")
@@ -557,18 +228,6 @@ def _first(pattern: str, page: str) -> str:
 def _cookie(browser: httpx.Client) -> str:
     [value] = browser.cookies.values()
     return value
-
-
-def _flipped(body: bytes) -> bytes:
-    """The same envelope with one bit of its ciphertext changed."""
-    envelope = json.loads(body)
-    first = "B" if envelope["c"][0] == "A" else "A"
-    envelope["c"] = first + envelope["c"][1:]
-    return json.dumps(envelope, separators=(",", ":")).encode()
-
-
-def _json(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=False).encode()
 
 
 def _listing(org: str) -> str:

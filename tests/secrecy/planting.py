@@ -30,7 +30,7 @@ import pika
 import psycopg
 
 from tests.secrecy.forms import needles_of
-from tests.secrecy.journey import ascii_mark, bangla_mark
+from tests.secrecy.marks import ascii_mark, bangla_mark
 from tests.secrecy.network import Network
 from tests.secrecy.recorder import Exchange
 from tests.secrecy.scanner import Secret

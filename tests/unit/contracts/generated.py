@@ -18,9 +18,10 @@ DOCUMENTS: dict[str, Schema] = {
     str(document["$id"]): document for document in map(schema_document, schema_names())
 }
 _DAYS = st.dates(datetime.date(2020, 1, 1), datetime.date(2039, 12, 31)).map(str)
-_TIMES = st.datetimes(datetime.datetime(2020, 1, 1), datetime.datetime(2039, 12, 31)).map(
-    lambda moment: moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-)
+_TIMES = st.datetimes(
+    datetime.datetime(2020, 1, 1),  # noqa: DTZ001 - hypothesis wants naive bounds
+    datetime.datetime(2039, 12, 31),  # noqa: DTZ001 - hypothesis wants naive bounds
+).map(lambda moment: moment.strftime("%Y-%m-%dT%H:%M:%SZ"))
 # What a pattern cannot say: the day must be in the calendar.
 _BY_NAME: dict[str, st.SearchStrategy[str]] = {"time": _TIMES, "date": _DAYS, "maybe_date": _DAYS}
 _IGNORED = {"description", "default", "$comment", "title", "$schema", "$id", "$defs"}
