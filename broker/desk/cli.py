@@ -126,7 +126,13 @@ def init(
 def find_command(
     *, text: str, country: str, service: str, language: str, page: int, as_json: bool
 ) -> None:
-    """Look for a service in the directory."""
+    """Look for a service in the directory.
+
+    Other users of this computer can see a command's words while it runs: give - as TEXT and write
+    the words to standard input where they could tell about somebody.
+    """
+    if text == "-":
+        text = click.get_text_stream("stdin").readline().strip()
     with _unlocked() as desk:
         found = find(desk, Wanted(text, country, service, language, page))
         services: list[JsonInput] = [shown.found_json(one) for one in found.found]

@@ -72,12 +72,14 @@ class KnownByMirror:
         if register.device(org, device) is not None or not self._may_look(now):
             return register
         try:
-            self._mirror.sync()
+            # Not `sync`: before any signature was checked, strangers could make every thread wait
+            # for its turn at a slow directory.
+            self._mirror.look()
+            return self._mirror.register
         except DirectoryUnreachable:
             return register
         except HardStop:
             raise MirrorContradicted from None
-        return self._mirror.register
 
     def age(self, *, now: int) -> int | None:
         """Seconds since the directory last answered; None if it never has."""

@@ -137,6 +137,20 @@ class Mirror:
                 self._tried_at = self._clock()
                 raise
 
+    def look(self) -> None:
+        """`sync`, unless another thread is at it: nobody waits for its turn.
+
+        For what strangers can ask for before anything of theirs was checked. Raises as `sync`,
+        and `DirectoryUnreachable` within 15 seconds of the last failure.
+        """
+        if not self._lock.acquire(blocking=False):
+            return
+        try:
+            self._refuse_if_just_tried(self._clock())
+            self.sync()
+        finally:
+            self._lock.release()
+
     def resolve(self) -> None:
         """Take a hard stop away, after a person has found out what is true.
 

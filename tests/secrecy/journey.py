@@ -1,11 +1,12 @@
 """The whole way of a referral, and everything that can go wrong on it, with marked texts.
 
-    played = Journey(network, marks).play()
+    journey = Journey(network, Marks())
+    with journey.played():
+        ...  # search
 
-Each mark is random, so that finding one anywhere proves where it came from. The steps are those a
-caseworker takes; between them the network is broken in every way that makes programs talk: error
-messages, tracebacks, rejected letters, dead letters. It checks that each step went as meant,
-because a leak is looked for only where the text really was. It searches nothing itself.
+The steps are those a caseworker takes; between them the network is broken in every way that makes
+programs talk (`mishaps`). Each step checks that it went as meant, because a leak can be looked for
+only where the text really was. It searches nothing itself.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from tests.secrecy.mishaps import Mishaps
 from tests.secrecy.network import DeskAt, Said
 from tests.secrecy.scanner import Secret
 from tests.secrecy.spy import spying
-from tests.secrecy.steps import json_bytes, read_database
+from tests.secrecy.steps import as_json, read_database
 
 
 @dataclass(slots=True)
@@ -117,9 +118,7 @@ class Journey(Mishaps):
 
     def _send_while_hub_is_down(self) -> None:
         self.body = self._request()
-        sent = self._desk(
-            "send", self.ours, *self._send_words(), given=json_bytes(self.body)
-        )().value
+        sent = self._desk("send", self.ours, *self._send_words(), given=as_json(self.body))().value
         assert (sent["state"], sent["kept"]) == ("draft", True)
         self._remember_reference(sent)
 
@@ -138,9 +137,7 @@ class Journey(Mishaps):
     def _send_while_relay_is_down(self) -> None:
         if self.vhost is not None:
             self._stop("relay")
-        sent = self._desk(
-            "send", self.ours, *self._send_words(), given=json_bytes(self.body)
-        )().value
+        sent = self._desk("send", self.ours, *self._send_words(), given=as_json(self.body))().value
         assert sent["state"] == "sent"
         self._remember_reference(sent)
         if self.vhost is not None:
@@ -181,7 +178,7 @@ class Journey(Mishaps):
         assert marks.note in shown.data.decode()
         assert marks.note_foreign in json.dumps(json.loads(shown.data), ensure_ascii=False)
         words = ("answer", reference, "accept", "--body", "-", "--json")
-        said = self._desk("answer", self.theirs, *words, given=json_bytes(answer))()
+        said = self._desk("answer", self.theirs, *words, given=as_json(answer))()
         assert said.value["sent"] == ["referral.acknowledged", "referral.accepted"]
         self._wait_for_mail()
         cases = self._desk("inbox", self.ours, "inbox", "--json")().value["cases"]

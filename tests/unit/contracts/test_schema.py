@@ -175,7 +175,7 @@ def test_a_valid_body_that_is_refused(message_type: str, data: st.DataObject) ->
 
 @pytest.mark.parametrize("message_type", sorted(BODIES))
 @given(data=st.data())
-@settings(relaxed, max_examples=100)
+@settings(relaxed, max_examples=50)
 def test_an_independent_validator_judges_otherwise(message_type: str, data: st.DataObject) -> None:
     body = data.draw(spoilt(bodies(message_type), CANARY))
     document = DOCUMENTS[f"urn:rujukan:case-referral:0:{message_type}"]

@@ -34,7 +34,7 @@ def everything_public(directory: Served) -> list[bytes]:
 
 
 @given(st.sets(st.sampled_from(sorted(CANARIES)), min_size=1))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 def test_an_address_that_was_tried_leaves_no_trace(columns: set[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder)
@@ -52,7 +52,7 @@ def test_an_address_that_was_tried_leaves_no_trace(columns: set[str]) -> None:
 
 
 @given(st.sampled_from(sorted(ADDRESS)), st.text("abcdefgh", min_size=6, max_size=12))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 def test_becoming_confidential_takes_the_place_out_of_every_answer_and_file(
     column: str, word: str
 ) -> None:

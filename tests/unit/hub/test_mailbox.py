@@ -153,7 +153,7 @@ class Mailboxes(RuleBasedStateMachine):
 
 
 TestMailboxes = Mailboxes.TestCase
-TestMailboxes.settings = settings(max_examples=70, stateful_step_count=50, deadline=None)
+TestMailboxes.settings = settings(max_examples=25, stateful_step_count=40, deadline=None)
 
 
 def test_one_answer_stays_within_its_bytes_and_still_moves_on(tmp_path: Path) -> None:

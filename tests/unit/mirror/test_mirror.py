@@ -557,3 +557,23 @@ def test_an_answer_is_asked_for_plainly_and_without_credentials(directory: Direc
     assert first.method == "GET"
     assert first.headers["Accept-Encoding"] == "identity"
     assert "Authorization" not in first.headers
+
+
+def test_a_look_at_a_slow_directory_keeps_only_one_thread_waiting(
+    mirror: Mirror, directory: Directory
+) -> None:
+    asked, answer_now = threading.Event(), threading.Event()
+
+    def slow(_request: httpx.Request, honest: httpx.Response) -> httpx.Response:
+        asked.set()
+        assert answer_now.wait(10)
+        return honest
+
+    directory.answer = slow
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(mirror.look)
+        assert asked.wait(10)
+        mirror.look()  # returns while the other still waits
+        assert not waiting.done()
+        answer_now.set()
+        waiting.result(10)

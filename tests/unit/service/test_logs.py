@@ -88,7 +88,7 @@ def test_an_event_is_a_static_name(event: str, capsys: pytest.CaptureFixture[str
     assert line["event"] == "unnamed_event"
 
 
-@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
 @given(
     st.dictionaries(
         st.text(min_size=1).filter(lambda name: name not in {"event", "self", "exc_info"}),
