@@ -132,7 +132,7 @@ def find_command(
     the words to standard input where they could tell about somebody.
     """
     if text == "-":
-        text = click.get_text_stream("stdin").readline().strip()
+        text = sys.stdin.readline().strip()
     with _unlocked() as desk:
         found = find(desk, Wanted(text, country, service, language, page))
         services: list[JsonInput] = [shown.found_json(one) for one in found.found]
