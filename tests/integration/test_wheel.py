@@ -125,5 +125,7 @@ def _copy_source(source: Path) -> None:
 def _files(root: Path) -> Iterator[Path]:
     for package in PACKAGES:
         for path in (root / package).rglob("*"):
-            if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".mo":
+            made = "__pycache__" in path.parts or path.suffix == ".mo"
+            # A dotfile is for git or an editor, and works only in a checkout.
+            if path.is_file() and not made and not path.name.startswith("."):
                 yield path
