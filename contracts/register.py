@@ -151,6 +151,11 @@ class Register:
             raise Refused(error.code, error.field) from None
 
     @property
+    def time(self) -> int:
+        """The newest leaf's time, Unix seconds, 0 before any: it is at least so late."""
+        return self._t
+
+    @property
     def organisations(self) -> tuple[Organisation, ...]:
         """All organisations, in the order of their ids."""
         return tuple(sorted(self._organisations.values(), key=lambda found: found.id))

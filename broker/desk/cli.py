@@ -214,8 +214,13 @@ def answer_command(
     body: IO[bytes] | None,
     as_json: bool,
 ) -> None:
-    """Acknowledge, accept or decline a referral."""
+    """Acknowledge, accept or decline a referral.
+
+    acknowledge and accept need --role, decline needs --reason and --next-step, or any of them a
+    whole --body.
+    """
     event = _EVENTS[what]
+    _require_answer(event, role=role, reason=reason, next_step=next_step, body=body)
     given = _read_body(body) if body is not None else {}
     given |= _given(event, role=role, reason=reason, next_step=next_step)
     with _unlocked() as desk:
@@ -319,6 +324,21 @@ def _given(
     return {name: value for name, value in named.items() if value is not None}
 
 
+def _require_answer(
+    event: Event,
+    *,
+    role: str | None,
+    reason: str | None,
+    next_step: str | None,
+    body: IO[bytes] | None,
+) -> None:
+    declines = event is Event.DECLINED
+    if body is None and declines and (reason is None or next_step is None):
+        raise click.UsageError("Say why and what they can do: --reason and --next-step.")
+    if body is None and not declines and role is None:
+        raise click.UsageError("Say who of you answers: --role.")
+
+
 def _say(root: RootFile, as_json: bool, value: Mapping[str, JsonInput], text: str) -> None:
     shown_value, shown_text = shown.labelled(root, value, text)
     emit(as_json, shown_value, shown_text)
@@ -348,6 +368,8 @@ def _say_received(desk: Desk, round_: Round, handed: HandedOver, *, as_json: boo
             case = rows.case(entry.case_row)
             value: dict[str, Any] = {**shown.case_json(case), "received": entry.type}
             _say(desk.root, as_json, value, f"{case.spoken} from {case.peer}: {entry.type}")
+    if handed.handled and not as_json:
+        click.echo(f"The command has taken over {handed.handled}.")
     if handed.failed:
         click.echo(str(DeskError("not_handed_over", count=handed.failed)), err=True)
     _warn(round_)

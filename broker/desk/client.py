@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -20,6 +21,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from broker.desk.errors import DeskError
+from broker.desk.line import CutOff, Line
 from broker.service.addresses import is_loopback
 from contracts.encoding import (
     JsonObject,
@@ -43,6 +45,8 @@ from contracts.statements import Statement
 Clock = Callable[[], int]
 
 TIMEOUT: Final = httpx.Timeout(20.0, connect=10.0)  # bad connections are the normal case
+# A whole answer: a line of 100 kbit/s carries four referrals of the largest size in that time.
+ANSWER_SECONDS: Final = 90.0
 LEASE_AT_ONCE: Final = 20
 # A batch of envelopes in Base64 within JSON, with room for leases; a search is far smaller.
 _MAX_ANSWER: Final = LEASE_AT_ONCE * (MAX_BODY * 4 // 3 + 1024)
@@ -93,7 +97,7 @@ class HubClient:
     ) -> None:
         self._hub, self._org, self._clock = hub, org, clock
         self._key: SigningKey | None = key
-        self._http = web_client(hub.url, transport)
+        self._http, self._line = web_client(hub.url, transport), Line()
         self._token: str | None = None
 
     def check(self) -> None:
@@ -134,6 +138,7 @@ class HubClient:
     def close(self) -> None:
         """Close the connections, forget the token and the key."""
         self._token = self._key = None
+        self._line.close()
         self._http.close()
 
     def _granted(self, path: str, content: bytes) -> _Answer:
@@ -194,14 +199,14 @@ class HubClient:
     def _try(
         self, method: str, path: str, *, content: bytes, headers: Mapping[str, str]
     ) -> _Answer:
-        return _request(self._http, method, path, content=content, headers=headers)
+        return _request(self._http, self._line, method, path, content=content, headers=headers)
 
 
 class DirectoryClient:
     """The directory's public search, and the door for our own organisation's statements."""
 
     def __init__(self, url: str, transport: httpx.BaseTransport | None = None) -> None:
-        self._http = web_client(url, transport)
+        self._http, self._line = web_client(url, transport), Line()
 
     def search(self, parameters: Mapping[str, str]) -> Mapping[str, Any]:
         """A page of services. The query travels in the body: addresses end in logs.
@@ -211,6 +216,7 @@ class DirectoryClient:
         """
         answer = _request(
             self._http,
+            self._line,
             "POST",
             "/services",
             content=dump_json(dict(parameters)),
@@ -218,7 +224,7 @@ class DirectoryClient:
         )
         try:
             page = json.loads(_checked(answer).content)
-        except ValueError:
+        except (ValueError, RecursionError):  # the latter: brackets within brackets, for ever
             raise DeskError("directory_unreadable") from None
         if not isinstance(page, dict):
             raise DeskError("directory_unreadable")
@@ -227,8 +233,9 @@ class DirectoryClient:
     def publish(self, statement: Statement) -> int:
         """Add a statement to the log; its place there. Raises `HubRefused`, `Unreachable`."""
         headers = {"Content-Type": "application/json"}
+        content = statement.render()
         answer = _request(
-            self._http, "POST", "/log/statements", content=statement.render(), headers=headers
+            self._http, self._line, "POST", "/log/statements", content=content, headers=headers
         )
         try:
             return number_of(_fields(_checked(answer)), "index")
@@ -237,6 +244,7 @@ class DirectoryClient:
 
     def close(self) -> None:
         """Close the connections."""
+        self._line.close()
         self._http.close()
 
 
@@ -252,6 +260,9 @@ def web_client(url: str, transport: httpx.BaseTransport | None = None) -> httpx.
         follow_redirects=False,
         trust_env=not here,
         transport=transport,
+        # A small answer that unpacks to gigabytes would fill the memory before it is measured.
+        headers={"Accept-Encoding": "identity"},
+        limits=httpx.Limits(max_connections=1),  # the one that `Line` can cut off
     )
 
 
@@ -267,6 +278,7 @@ class _Answer:
 
 def _request(
     http: httpx.Client,
+    line: Line,
     method: str,
     path: str,
     *,
@@ -274,15 +286,20 @@ def _request(
     headers: Mapping[str, str],
     limit: int = _MAX_ANSWER,
 ) -> _Answer:
+    wanted = http.build_request(
+        method, path, content=content or None, headers=headers, extensions={"trace": line.trace}
+    )
     try:
-        with http.stream(method, path, content=content or None, headers=headers) as answer:
+        with line.cut_after(ANSWER_SECONDS), closing(http.send(wanted, stream=True)) as answer:
+            if answer.headers.get("Content-Encoding", "identity") != "identity":
+                raise Unreachable
             return _Answer(
                 status=answer.status_code,
                 kind=answer.headers.get("Content-Type", "").partition(";")[0].strip(),
                 retry_after=answer.headers.get("Retry-After", ""),
                 content=_bounded(answer.iter_bytes(), limit),
             )
-    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError):
+    except (CutOff, httpx.HTTPError, httpx.InvalidURL, httpx.StreamError):
         raise Unreachable from None  # the original holds the request
 
 

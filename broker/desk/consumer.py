@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from broker.desk.errors import DeskError
-from broker.desk.outbox import back_off
+from broker.desk.outbox import MOST_BACK_OFF, back_off
 from broker.desk.store import Rows
 from broker.desk.unlocking import Desk
 from broker.service.logs import logger
@@ -28,6 +28,7 @@ from contracts.envelope import MAX_MESSAGE
 from contracts.times import utc_text
 
 PATIENCE: Final = 300  # seconds for one message
+_LATEST: Final = max(2 * PATIENCE, MOST_BACK_OFF)  # no message is put off for longer
 _OURS: Final = "RUJUKAN_"
 
 _log = logger(__name__)
@@ -108,7 +109,7 @@ def _next(desk: Desk) -> tuple[str, int, bytes] | None:
     """The next one, put off until it must have ended: a second `consume` leaves it alone."""
     now = desk.clock()
     with desk.store.writing() as rows:
-        due = rows.next_handover(now)
+        due = rows.next_handover(now, latest=now + _LATEST)
         if due is None:
             return None
         entry_row, attempts = due

@@ -16,7 +16,7 @@ from broker.desk.client import Unreachable
 from broker.desk.errors import DeskError
 from broker.desk.outbox import Delivered, deliver
 from broker.desk.receiving import Received, receive
-from broker.desk.unlocking import SYNC_EVERY, Desk
+from broker.desk.unlocking import SYNC_EVERY, Desk, surely_past
 from broker.desk.weeks import forget_old_weeks, tend_keys
 from broker.mirror import HardStop
 from broker.service.failures import Failure
@@ -37,10 +37,10 @@ class Round:
 def tick(desk: Desk, *, eager: bool = False) -> Round:
     """Do what can be done now. Raises only for faults of our own; safe in several processes."""
     now = desk.clock()
+    trouble = _follow(desk)  # first: the log tells how late it surely is
     forget_old_weeks(desk, now=now)
     with desk.store.writing() as rows:
-        rows.sweep(now)
-    trouble = _follow(desk)
+        rows.sweep(surely_past(desk.log, now=now))
     if isinstance(trouble, HardStop) or _is(trouble, "not_admitted"):
         return Round(troubles=_some(trouble))
     received, hindrance = _fetch(desk)

@@ -30,6 +30,12 @@ from contracts.messages import (
 from contracts.statements import DAY
 
 WAITS: Final = 14 * DAY
+# An honest case has a handful of events. Placing them takes the square of their number, and
+# one peer's thousands would keep this desk busy for hours.
+MOST_EVENTS: Final = 200
+# What waits for its case takes no more room than this; then from nobody more than a share.
+MOST_WAITING: Final = 16 * 1024 * 1024
+SHARE_WAITING: Final = 2 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +102,7 @@ def _begin(
     case = new_case(message, request, peer=peer, own=own, now=now)
     rows.add_case(case)
     entry = _add_entry(rows, arrived, message, case, org=org, now=now)
-    for early in rows.take_early("case", peer, message.referral_ref):
+    for early in rows.take_early("case", peer, message.referral_ref)[:MOST_EVENTS]:
         _take_early_event(rows, early, case, org=org, now=now)
     refold(rows, rows.case(case.row), now=now)
     return entry
@@ -130,6 +136,8 @@ def _continue(
         _wait(rows, arrived, ("case", peer, message.referral_ref), now=now)
         return None
     _check_author(case, message, own=arrived.sender == org)
+    if arrived.sender != org and len(rows.entries(case.row)) >= MOST_EVENTS:
+        raise Rejected("not_for_me", "referral_ref", signed=True)
     entry = _add_entry(rows, arrived, message, case, org=org, now=now)
     refold(rows, rows.case(case.row), now=now)
     return entry
@@ -226,6 +234,7 @@ def _check_consent(request: ReferralRequested, *, org: OrgId, now: int) -> None:
 
 
 def _wait(rows: Rows, arrived: Arrived, awaited: tuple[str, ...], *, now: int) -> None:
+    _check_room(rows, arrived)
     early = Early(
         row=new_row(),
         sender=arrived.sender,
@@ -237,6 +246,14 @@ def _wait(rows: Rows, arrived: Arrived, awaited: tuple[str, ...], *, now: int) -
         message=arrived.data.decode("utf-8"),
     )
     rows.add_early(early, awaited, until=now + WAITS)
+
+
+def _check_room(rows: Rows, arrived: Arrived) -> None:
+    """Whoever speaks of cases that never begin must not fill this computer's disk."""
+    if rows.early_bytes() < MOST_WAITING:
+        return
+    if rows.early_bytes_of(arrived.sender) + len(arrived.data) > SHARE_WAITING:
+        raise Rejected("not_for_me", "referral_ref", signed=True)
 
 
 def _arrived(early: Early) -> Arrived:

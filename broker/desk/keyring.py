@@ -111,8 +111,8 @@ def topped_up(ring: KeyRing, *, now: int) -> KeyRing:
 def forgotten(ring: KeyRing, *, now: int) -> KeyRing:
     """The ring without the secrets whose week ended 21 days ago or earlier.
 
-    `now` is the log's time, never the local clock alone, where the network has witnesses: a
-    clock that runs ahead must destroy nothing.
+    `now` is never the local clock alone (`unlocking.surely_past`): a clock that runs ahead must
+    destroy nothing.
     """
     kept = tuple(week for week in ring.weeks if week.begins + WEEK + KEPT_AFTER_WEEK > now)
     return _with_weeks(ring, kept) if len(kept) < len(ring.weeks) else ring

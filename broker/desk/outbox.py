@@ -52,6 +52,7 @@ MOST_RESEALS: Final = 5
 # Refusals that pass by themselves: a hub that has not read the log yet, a clock that is wrong.
 _PASSING: Final = frozenset({"device_not_certified", "from_the_future", "not_your_device"})
 
+# No number of an envelope is logged: a desk's log must not lead to what the hub has seen of it.
 _log = logger(__name__)
 
 
@@ -218,7 +219,7 @@ def _act(desk: Desk, letter: Letter) -> _Outcome:
 
 
 def _accepted(desk: Desk, letter: Letter, *, now: int) -> _Outcome:
-    _log.info("envelope_accepted", mid=letter.mid, eid=letter.eid, attempt=letter.attempts + 1)
+    _log.info("envelope_accepted", attempt=letter.attempts + 1)
     with desk.store.writing() as rows:
         current = rows.find_letter(letter.row)
         if current is None or current.state not in (Sending.KEPT, Sending.ACCEPTED):
@@ -236,7 +237,7 @@ def _accepted(desk: Desk, letter: Letter, *, now: int) -> _Outcome:
 
 
 def _refused(desk: Desk, letter: Letter, refused: HubRefused, *, now: int) -> _Outcome:
-    _log.warning("envelope_refused", mid=letter.mid, code=refused.code, field=refused.field)
+    _log.warning("envelope_refused", code=refused.code, field=refused.field)
     if refused.code == "keys_changed" and letter.resealed < MOST_RESEALS:
         return _seal_again(desk, letter, now=now)
     if refused.code in _PASSING or refused.code == "keys_changed":

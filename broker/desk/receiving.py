@@ -115,7 +115,7 @@ def _take(desk: Desk, lease: Lease) -> Taken:
     try:
         return take(desk, lease.body)
     except Exception as error:  # noqa: BLE001 - one letter must not hold up the others; it comes again, counted
-        _log.error("envelope_not_taken", eid=lease.eid, attempt=lease.attempt, exc_info=error)
+        _log.error("envelope_not_taken", attempt=lease.attempt, exc_info=error)
         return Taken(Fate.LEAVE)
 
 

@@ -28,6 +28,11 @@ VERBS: Mapping[Event, str] = {
     Event.ACCEPTED: "accept",
     Event.DECLINED: "decline",
 }
+_ANSWERS: Mapping[Event, str] = {
+    Event.ACKNOWLEDGED: "acknowledge --role ROLE",
+    Event.ACCEPTED: "accept --role ROLE",
+    Event.DECLINED: "decline --reason REASON --next-step STEP",
+}
 WITHHELD = "(a note; `show --note` opens it)"
 
 
@@ -94,8 +99,8 @@ def case_text(view: CaseView, messages: Mapping[str, JsonObject], *, note: bool)
         message = messages[entry.row] if note else without_note(messages[entry.row])
         lines += _indented(message.get("body"), 1)
     if view.answers:
-        verbs = " | ".join(VERBS[event] for event in view.answers)
-        lines += ["", f"You can answer: rujukan answer {case.spoken} {verbs}"]
+        lines += ["", "You can answer:"]
+        lines += [f"  rujukan answer {case.spoken} {_ANSWERS[event]}" for event in view.answers]
     return "\n".join(lines)
 
 
@@ -122,12 +127,12 @@ def found_text(page: Page) -> str:
     """A page of services."""
     lines = [f"{page.total} found"]
     for one in page.found:
-        receives = "can receive" if one.can_receive else "cannot receive yet"
-        lines += [
-            "",
-            f"{one.name} ({one.organisation})",
-            f"  {receives}; send --to {one.org or '-'} --service {one.service_id}",
-        ]
+        how = (
+            f"can receive; send --to {one.org} --service {one.service_id}"
+            if one.can_receive
+            else "cannot receive yet; phone them (the directory's page has the number)"
+        )
+        lines += ["", f"{one.name} ({one.organisation})", f"  {how}"]
     return "\n".join(lines)
 
 

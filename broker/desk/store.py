@@ -232,7 +232,9 @@ class Rows:
 
         `wanted` sees a letter and when it is due.
         """
-        free = LETTER.c.due_at.is_not(None) & (LETTER.c.claimed_until <= now)
+        # A claim that ends later than ours would was made by a clock that ran ahead.
+        claimed = (LETTER.c.claimed_until > now) & (LETTER.c.claimed_until <= until)
+        free = LETTER.c.due_at.is_not(None) & ~claimed
         queue = _letters().add_columns(LETTER.c.due_at).where(free)
         rows = self._db.execute(queue.order_by(literal_column("rowid"))).all()
         opened = [(self._letter(row), row.due_at) for row in rows]
@@ -265,6 +267,17 @@ class Rows:
         """Keep what came before that to which it belongs."""
         clear = {"awaited_index": self._archive.index("early", *awaited), "until": until}
         self._add(EARLY, early.row, sealed=render_record(early), clear=clear)
+
+    def early_bytes(self) -> int:
+        """How many bytes wait for that to which they belong."""
+        size = select(func.coalesce(func.sum(func.length(EARLY.c.sealed)), 0))
+        return int(self._db.execute(size).scalar_one())
+
+    def early_bytes_of(self, sender: OrgId) -> int:
+        """How much of it is from one organisation; reads all of it."""
+        found = self._db.execute(select(EARLY))
+        waiting = (parse_record(Early, self._sealed(EARLY, row), row.row) for row in found)
+        return sum(len(early.message) for early in waiting if early.sender == sender)
 
     def take_early(self, *awaited: str) -> tuple[Early, ...]:
         """What waited for this, now taken off the shelf."""
@@ -301,10 +314,14 @@ class Rows:
         values = {"row": new_row(), "entry_row": entry_row, "attempts": 0, "due_at": due_at}
         self._db.execute(insert(HANDOVER).values(values))
 
-    def next_handover(self, now: int) -> tuple[str, int] | None:
-        """The entry to hand over and how often it was tried, or none that is due."""
-        due = select(HANDOVER).where(HANDOVER.c.due_at <= now).order_by(HANDOVER.c.due_at).limit(1)
-        found = self._db.execute(due).one_or_none()
+    def next_handover(self, now: int, *, latest: int) -> tuple[str, int] | None:
+        """The entry to hand over and how often it was tried, or none that is due.
+
+        What is due after `latest` was put off by a clock that ran ahead, and is due now.
+        """
+        due = (HANDOVER.c.due_at <= now) | (HANDOVER.c.due_at > latest)
+        query = select(HANDOVER).where(due).order_by(HANDOVER.c.due_at).limit(1)
+        found = self._db.execute(query).one_or_none()
         return None if found is None else (found.entry_row, found.attempts)
 
     def postpone_handover(self, entry_row: str, *, attempts: int, due_at: int) -> None:

@@ -20,11 +20,12 @@ from typing import Any, Final, Protocol, Self
 from broker.desk.archive import Archive
 from broker.desk.client import Clock, DirectoryClient, HubClient, Lease
 from broker.desk.errors import DeskError
-from broker.desk.keyring import KeyRing, KeyRingFile, forgotten
+from broker.desk.keyring import KEPT_AFTER_WEEK, KeyRing, KeyRingFile, forgotten
 from broker.desk.settings import DeskSettings
 from broker.desk.store import Store, open_store
-from broker.mirror import Mirror
+from broker.mirror import HardStop, Mirror
 from broker.service.database import migrate, open_engine
+from contracts.envelope import MAX_LIFETIME
 from contracts.identifiers import Mid, OrgId
 from contracts.register import Register
 from contracts.root import Hub, RootFile, parse_root
@@ -128,10 +129,11 @@ def unlock(settings: DeskSettings, passphrase: bytes) -> Desk:
     """The desk in `settings.home`. Raises `DeskError` with a sentence; no network is needed."""
     root = read_root(settings.root_file)
     keys = KeyRingFile.unlock(settings.home, passphrase)
-    ring = keys.change(lambda ring: forgotten(ring, now=local_time()))
-    if ring.net != root.net:
-        raise DeskError("other_network", net=ring.net, other=root.net)
+    if keys.ring.net != root.net:
+        raise DeskError("other_network", net=keys.ring.net, other=root.net)
     log, close_log = open_log(settings, root)
+    past = surely_past(log, now=local_time())
+    ring = keys.change(lambda ring: forgotten(ring, now=past))
     return Desk(
         home=settings.home,
         root=root,
@@ -171,6 +173,19 @@ def open_log(settings: DeskSettings, root: RootFile) -> tuple[Mirror, Callable[[
         engine.dispose()
 
     return mirror, close
+
+
+def surely_past(log: Log, *, now: int) -> int:
+    """Up to when things may be destroyed because their time is over, Unix seconds.
+
+    This computer's clock, but little more than the newest leaf of the log: a clock that runs
+    ahead by a year would otherwise delete, for good, the secrets to which others are sealing. The
+    grace is what keeps every week from which an envelope can still be on its way.
+    """
+    try:
+        return min(now, log.register.time + KEPT_AFTER_WEEK - MAX_LIFETIME)
+    except HardStop:
+        return 0
 
 
 def local_time() -> int:

@@ -20,7 +20,7 @@ from broker.desk.keyring import (
     published_weeks,
     topped_up,
 )
-from broker.desk.unlocking import Desk
+from broker.desk.unlocking import Desk, surely_past
 from broker.service.logs import logger
 from contracts.messages import CONTRACT, VERSION
 from contracts.register import Device, Register
@@ -42,7 +42,8 @@ class Tended:
 
 def forget_old_weeks(desk: Desk, *, now: int) -> None:
     """Delete the secrets of weeks that ended 21 days ago; needs no network."""
-    desk.keys.change(lambda ring: forgotten(ring, now=now))
+    past = surely_past(desk.log, now=now)
+    desk.keys.change(lambda ring: forgotten(ring, now=past))
 
 
 def tend_keys(desk: Desk) -> Tended:

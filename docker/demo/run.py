@@ -15,6 +15,7 @@ import base64
 import json
 import os
 import secrets
+import shlex
 import signal
 import socket
 import sqlite3
@@ -126,7 +127,8 @@ def say(text: str = "") -> None:
 def give_up(sentence: str) -> NoReturn:
     say()
     say(f"Stopped: {sentence}")
-    say(f"The logs are in {relative(STATE / 'logs')}. `make clean-demo` makes everything anew.")
+    say(f"Nothing is lost: the state stays in {relative(STATE)}, with the logs in its folder logs.")
+    say("`make run` goes on with it; `make clean-demo` would forget it.")
     raise SystemExit(1)
 
 
@@ -207,6 +209,22 @@ def desk_env(at: Addresses, who: Organisation) -> dict[str, str]:
         "RUJUKAN_ROOT_FILE": str(STATE / "root.json"),
         "RUJUKAN_ROUTES_FILE": str(HERE / "routes.json"),
     }
+
+
+def refuse_other_ports(at: Addresses) -> None:
+    """The hub's address stands in the root file, which nobody changes."""
+    remembered = STATE / "port-base"
+    if not remembered.exists():
+        remembered.write_text(str(at.base), encoding="ascii")
+    base = remembered.read_text(encoding="ascii")
+    if base != str(at.base):
+        give_up(f"this demonstration was made for other ports: use RUJUKAN_PORT_BASE={base}.")
+
+
+def write_environment(at: Addresses, who: Organisation) -> None:
+    """What a shell needs to run this desk's commands by hand: `. .demo/env-my`."""
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in desk_env(at, who).items()]
+    (STATE / f"env-{who.country}").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def make_network_files(at: Addresses) -> None:
@@ -385,16 +403,21 @@ def main() -> int:
     try:
         say("Rujukan DEMO: a directory, a hub and two desks. Everyone in it is fictional.")
         say(RULE)
+        refuse_other_ports(at)
         refuse_taken_ports(at)
         make_network_files(at)
         say("2. The directory and the hub start.")
         start_servers(at, network)
-        say("3. Two organisations make their keys on their own computers and are admitted:")
+        if not (STATE / "listings.csv").exists():
+            say("3. Two organisations make their keys on their own computers and are admitted:")
         ids = {who: admit(at, who) for who in (MALAYSIA, BANGLADESH)}
         publish_listings(at, {who.placeholder: org for who, org in ids.items()})
         play(at, ids)
+        for who in ids:
+            write_environment(at, who)
         desks = [start_desk(at, who, network) for who in (MALAYSIA, BANGLADESH)]
         say(RULE)
+        say(f"The first desk below is {MALAYSIA.name}, the second {BANGLADESH.name}.")
         say(f"State, logs and the desks' passphrases are in {relative(STATE)}. Ctrl-C ends all.")
         opened = ", ".join(f"desk {url}" for url in desks)
         say(f"Ready: directory {at.directory}, hub {at.hub}, {opened}")

@@ -124,7 +124,7 @@ CONSENT: Final = Section(
         Field("consent.recipients", _l("Recipient"), Kind.TICK, required=True),
         Field(
             "consent.fields",
-            _l("What may they be told?"),
+            _l("What may the referring organisation be told?"),
             Kind.MANY,
             "consent_fields",
             required=True,

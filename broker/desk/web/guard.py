@@ -111,11 +111,12 @@ def install_guard(app: Flask, keeper: Keeper, vault: Vault) -> None:
             return None
         if g.session is None:
             return page("no_session.html", status=HTTPStatus.FORBIDDEN)
+        if request.headers.get("Sec-Fetch-Site") in ("same-site", "cross-site"):
+            # Pages at other ports are "same-site": their requests carry the cookie, and would
+            # keep a desk open that nobody uses.
+            return _refused(HTTPStatus.FORBIDDEN, _foreign())
         if request.method not in ("GET", "HEAD") and not _from_our_page(keeper, g.session):
-            return _refused(
-                HTTPStatus.FORBIDDEN,
-                _("This did not come from a page of this desk. Nothing was done."),
-            )
+            return _refused(HTTPStatus.FORBIDDEN, _foreign())
         return None if request.endpoint in _WHILE_LOCKED else _open_or_unlock(vault)
 
 
@@ -136,6 +137,10 @@ def _from_our_page(keeper: Keeper, session: Session) -> bool:
         and request.headers.get("Sec-Fetch-Site", "same-origin") == "same-origin"
         and _same(session.csrf, request.form.get(CSRF_FIELD, ""))
     )
+
+
+def _foreign() -> str:
+    return _("This did not come from a page of this desk. Nothing was done.")
 
 
 def _same(ours: str, theirs: str) -> bool:

@@ -226,7 +226,7 @@ TABLES: Final[Mapping[str, Mapping[str, Text]]] = {
     },
     "contact_mode": {
         "none": _l("No contact"),
-        "via_referrer": _l("Through us only"),
+        "via_referrer": _l("Through the referring organisation only"),
         "direct": _l("Directly, as agreed"),
     },
     "channels": {

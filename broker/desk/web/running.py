@@ -21,6 +21,7 @@ from flask import Flask
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
 from broker.desk.web.guard import HOST
+from broker.desk.web.neighbours import Address, is_a_strangers
 from broker.desk.web.vault import Vault
 from broker.service.failures import Failure
 from broker.service.logs import logger
@@ -47,6 +48,10 @@ class _Handler(WSGIRequestHandler):
 
 class _Server(ThreadedWSGIServer):
     """Threads that end with the process; faults logged by their type."""
+
+    def verify_request(self, _request: object, client_address: Address) -> bool:
+        """Whether to answer at all: nobody but the user whose desk it is."""
+        return not is_a_strangers(theirs=client_address, ours=(HOST, self.port))
 
     def log(self, *_: object) -> None:
         """The text would hold a traceback with values."""

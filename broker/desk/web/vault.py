@@ -176,10 +176,14 @@ class Errands(threading.Thread):
             gc.collect()
 
     def stop(self) -> None:
-        """End after the errand that is being done."""
+        """End now: a server that does not answer must not keep the keys in memory."""
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
+        desk = self._desk
+        if desk is not None:
+            desk.hub.close()
+            desk.directory.close()
 
     def hurry(self, patience: float) -> tuple[Failure, ...]:
         """Ask for a round and wait until it is done; what it could not do, as far as known."""

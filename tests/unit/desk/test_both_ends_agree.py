@@ -183,8 +183,8 @@ _RESTING = frozenset({State.DELIVERED, State.ACKNOWLEDGED, State.ACCEPTED, State
 
 TestBothEndsAgree = Network.TestCase
 TestBothEndsAgree.settings = settings(
-    max_examples=10,
-    stateful_step_count=20,
+    max_examples=15,
+    stateful_step_count=25,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
