@@ -5,8 +5,8 @@ plays both caseworkers once, shows after each step what the hub could see of it,
 until it is told to stop. It imports nothing of ours: every step is a command that a user could
 type, so what works here works by hand. All state is in `.demo/`; everything in it is fictional.
 
-Settings, all optional: RUJUKAN_PORT_BASE (8000), RUJUKAN_QUEUE_URL and
-RUJUKAN_QUEUE_MANAGEMENT_URL (every envelope then goes through that RabbitMQ).
+Settings, all optional: RUJUKAN_PORT_BASE (8000), RUJUKAN_DEMO_FOLDER (`.demo`), RUJUKAN_QUEUE_URL
+and RUJUKAN_QUEUE_MANAGEMENT_URL (every envelope then goes through that RabbitMQ).
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ from types import FrameType
 from typing import Any, Final, NoReturn
 
 HERE: Final = Path(__file__).resolve().parent
-STATE: Final = HERE.parent.parent / ".demo"
+STATE: Final = Path(
+    os.environ.get("RUJUKAN_DEMO_FOLDER") or HERE.parent.parent / ".demo"
+).absolute()
 COMMANDS: Final = Path(sys.executable).parent
 NET: Final = "demo.rujukan.example"
 START_SECONDS: Final = 60  # a cold machine compiles every module at its first start
