@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from broker.desk.cases import answer_due
 from broker.desk.client import Unreachable
@@ -21,6 +22,8 @@ from broker.desk.weeks import weeks_ahead
 from broker.service.failures import Failure
 from contracts.lifecycle import Side, State
 
+# Seconds after which what the hub has not taken is a caseworker's business, not a bad line's.
+SENT_WITHIN: Final = 5 * 60
 _OPEN = (State.DRAFT, State.SENT, State.DELIVERED, State.ACKNOWLEDGED)
 
 
@@ -59,7 +62,7 @@ def look(desk: Desk) -> Standing:
         letters = rows.letters()
         cases = {case.row: case for case in rows.cases()}
         found = [
-            *_of_letters(letters, cases),
+            *_of_letters(letters, cases, now=now),
             *_of_cases(cases.values(), now=now),
             *_of_lost(rows, letters, cases),
         ]
@@ -75,12 +78,15 @@ def look(desk: Desk) -> Standing:
     )
 
 
-def _of_letters(letters: Iterable[Letter], cases: dict[str, Case]) -> Iterable[Outstanding]:
+def _of_letters(
+    letters: Iterable[Letter], cases: dict[str, Case], *, now: int
+) -> Iterable[Outstanding]:
     for letter in letters:
         if letter.is_receipt:
             continue
         if letter.state is Sending.KEPT:
-            yield Outstanding(cases[letter.case_row], "not_sent", overdue=letter.attempts > 0)
+            late = now - letter.kept >= SENT_WITHIN
+            yield Outstanding(cases[letter.case_row], "not_sent", overdue=late)
         elif letter.state is Sending.ACCEPTED and letter.overdue:
             yield Outstanding(cases[letter.case_row], "not_stored", overdue=True)
 

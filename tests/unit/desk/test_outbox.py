@@ -18,7 +18,7 @@ from broker.desk.outbox import (
 from broker.desk.receiving import receive
 from broker.desk.records import Letter, Sending
 from broker.desk.sending import send_referral
-from broker.desk.standing import look
+from broker.desk.standing import SENT_WITHIN, look
 from broker.desk.unlocking import Desk
 from contracts.lifecycle import State
 from contracts.statements import DAY
@@ -310,3 +310,16 @@ def test_one_computer_that_cannot_read_does_not_undo_that_another_has_stored(
         assert only_case(ours).state is State.DELIVERED
         assert only_case(ours).why == ""
     assert not look(ours).outstanding
+
+
+def test_a_referral_is_called_overdue_a_second_after_the_line_dropped(
+    world: World, ours: Desk, theirs: Desk
+) -> None:
+    world.hub.reachable = False
+    send_referral(ours, to=theirs.org, body=world.request(theirs))
+    tick(ours, eager=True)
+    [kept] = look(ours).outstanding
+    assert (kept.kind, kept.overdue) == ("not_sent", False)
+    world.clock.pass_(SENT_WITHIN)
+    tick(ours)
+    assert {(one.kind, one.overdue) for one in look(ours).outstanding} == {("not_sent", True)}
