@@ -21,8 +21,8 @@ from urllib.parse import urlsplit
 import httpx
 
 from broker.desk.errors import DeskError
-from broker.desk.line import CutOff, Line
 from broker.service.addresses import is_loopback
+from broker.service.line import CutOff, Line
 from contracts.encoding import (
     JsonObject,
     b64decode,

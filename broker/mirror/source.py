@@ -7,15 +7,12 @@ is for `broker.mirror.fold`.
 
 from __future__ import annotations
 
-import socket
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from typing import Any, Final
+from typing import Final
 
 import httpx
 
 from broker.mirror.stops import DirectoryUnreachable
+from broker.service.line import CutOff, Line
 from contracts.errors import Malformed
 from contracts.log import MAX_LEAF, split_leaves
 
@@ -43,7 +40,7 @@ class LeafSource:
             headers={"Accept": _MEDIA_TYPE, "Accept-Encoding": "identity"},
             limits=httpx.Limits(max_connections=1),
         )
-        self._line = _Line()
+        self._line = Line()
 
     def leaves(self, start: int) -> tuple[bytes, ...]:
         """The data of at most `BATCH` leaves from number `start` on; none past the log's end.
@@ -55,7 +52,7 @@ class LeafSource:
                 leaves = split_leaves(self._fetch(start))
         except Malformed:
             raise DirectoryUnreachable("cut_off") from None
-        except httpx.HTTPError:
+        except (CutOff, httpx.HTTPError):
             raise DirectoryUnreachable from None
         if len(leaves) > BATCH:
             raise DirectoryUnreachable("oversized")
@@ -76,47 +73,6 @@ class LeafSource:
             if answer.status_code != 200 or kind != _MEDIA_TYPE or packed:
                 raise DirectoryUnreachable("not_a_directory")
             return _read(answer)
-
-
-class _Line:
-    """The one connection that is open, so that it can be cut off from outside.
-
-    The client's own time limits count anew with each byte: whoever sends an answer, or only its
-    headers, byte by byte would hold a synchronisation for days.
-    """
-
-    def __init__(self) -> None:
-        self._stream: Any = None
-        self._was_cut = False
-
-    def trace(self, event: str, about: Mapping[str, Any]) -> None:
-        """Told by the client of all it does; the newest connection is the one in use."""
-        if event.endswith(("connect_tcp.complete", "start_tls.complete")):
-            self._stream = about["return_value"]
-
-    @contextmanager
-    def cut_after(self, seconds: float) -> Iterator[None]:
-        """While this is open, at most so long; raises `DirectoryUnreachable` if that was too long.
-
-        What is cut off can look like an answer that has come to its end.
-        """
-        self._was_cut = False
-        clock = threading.Timer(seconds, self._cut)
-        clock.daemon = True
-        clock.start()
-        try:
-            yield
-        finally:
-            clock.cancel()
-        if self._was_cut:
-            raise DirectoryUnreachable
-
-    def _cut(self) -> None:
-        self._was_cut = True
-        line = self._stream and self._stream.get_extra_info("socket")
-        if line is not None:
-            with suppress(OSError):
-                line.shutdown(socket.SHUT_RDWR)
 
 
 def _read(answer: httpx.Response) -> bytes:

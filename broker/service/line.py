@@ -1,8 +1,9 @@
 """One connection to a server, and the end of its patience.
 
-A client's own time limits count anew with each byte, so whoever sends an answer byte by byte would
-hold a desk, with its keys, for days. Here a whole answer has one limit, and another thread may cut
-it off at once: a desk that locks waits for no server.
+A client's own time limits count anew with each byte, so whoever sends an answer, or only its
+headers, byte by byte would hold a synchronisation, or a desk with its keys, for days. Here a whole
+answer has one limit, and another thread may cut it off at once: a desk that locks waits for no
+server.
 
     with line.cut_after(90.0):
         ...             # a request with `extensions={"trace": line.trace}`
