@@ -8,124 +8,91 @@ confirmation makes it so.
 
     packs = load_packs()
     packs["bd"].names["ta"], packs["bd"].hotlines[0].value.number
+
+The shapes of the facts are in `countries.facts`. What a library knows stands in no pack: names
+(`countries.names`), states and provinces (`countries.divisions`), holidays (`countries.working`).
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
-from enum import StrEnum
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from types import MappingProxyType
-from typing import Final, Generic, TypeVar
+from typing import Final, TypeVar
 
 import phonenumbers
 
+from contracts.codes import DAYS
 from contracts.routing import RouteState
+from countries.facts import (
+    AGE_SUBJECTS,
+    AUTHORITY_ROLES,
+    CONSENT_DUTIES,
+    DATA_LAW_STATES,
+    HOTLINE_GROUPS,
+    HOTLINE_MEANS,
+    HOTLINE_WARNINGS,
+    LANGUAGE_USES,
+    LAW_TOPICS,
+    TRANSFER_DUTIES,
+    Age,
+    Authority,
+    Confidence,
+    DataLaw,
+    DaysOff,
+    DefaultRoute,
+    Duty,
+    Fact,
+    Hotline,
+    Language,
+    Law,
+    Zone,
+)
 from countries.names import INTERFACE_LANGUAGES, bcp47, country_name, time_zones
 from countries.reading import BadCountryData, Fault, Page, Place
 
 COUNTRIES: Final = ("my", "bd", "id", "cn", "lk", "th", "vn", "pk")
 
-LANGUAGE_USES: Final = ("main", "used", "link")
-LAW_TOPICS: Final = ("tip", "som")
-AUTHORITY_ROLES: Final = ("lead", "enforcement", "victim_support", "receives_reports", "hotline")
-HOTLINE_MEANS: Final = ("phone", "whatsapp")
-HOTLINE_GROUPS: Final = ("migrants", "women", "children")
-HOTLINE_WARNINGS: Final = ("calls_recorded_by_decree", "complaints_passed_to_police")
+_MEMBERS: Final = (
+    "country",
+    "languages",
+    "laws",
+    "ages",
+    "authorities",
+    "hotlines",
+    "data_protection",
+    "transfer",
+    "consent_form",
+    "office_zone",
+    "weekly_days_off",
+    "routes",
+)
 
 T = TypeVar("T")
 
 
-class Confidence(StrEnum):
-    """A: read in a primary or official page; B: a secondary page; C: from memory, not verified."""
-
-    A = "A"
-    B = "B"
-    C = "C"
-
-
-@dataclass(frozen=True, slots=True)
-class Fact(Generic[T]):
-    """A value and how we know it. `verified_on` is the day of a check; None: nobody has."""
-
-    value: T
-    source: str
-    verified_on: date | None
-    confidence: Confidence
-
-    @property
-    def to_be_confirmed(self) -> bool:
-        """Whether it is shown as "to be confirmed by the coordinator"."""
-        return self.confidence is not Confidence.A
-
-
-@dataclass(frozen=True, slots=True)
-class Language:
-    """A language in use: ISO 639-3 and the BCP 47 tag that CLDR gives it."""
-
-    iso639_3: str
-    bcp47: str
-    use: str
-
-
-@dataclass(frozen=True, slots=True)
-class Law:
-    """A law by its name, and what it is about: trafficking (tip), smuggling (som), or both."""
-
-    title: str
-    topics: tuple[str, ...]
-    note: str
-
-
-@dataclass(frozen=True, slots=True)
-class Authority:
-    """A state body and its role."""
-
-    name: str
-    role: str
-    note: str
-
-
-@dataclass(frozen=True, slots=True)
-class Hotline:
-    """A public number as published. `dial` is E.164 where the number has that form.
-
-    A short code keeps its digits: it works inside the country only. `serves` empty: not said.
-    `always_open`: known to be open day and night; false means not known. `warnings` are what a
-    caller must know before calling.
-    """
-
-    number: str
-    dial: str
-    means: str
-    name: str
-    serves: tuple[str, ...]
-    always_open: bool
-    warnings: tuple[str, ...]
-    note: str
-
-
-@dataclass(frozen=True, slots=True)
-class DefaultRoute:
-    """How far this country has come with another, until coordinators decide otherwise."""
-
-    to: str
-    state: RouteState
-
-
 @dataclass(frozen=True, slots=True)
 class Pack:
-    """One country. `names` has its name in all languages of the interface (BCP 47)."""
+    """One country. `names` has its name in all languages of the interface (BCP 47).
+
+    `office_zone` stands only where the country has several time zones, `weekly_days_off` only
+    where the library's are wrong.
+    """
 
     country: str
     names: Mapping[str, str]
     time_zones: tuple[str, ...]
     languages: tuple[Fact[Language], ...]
     laws: tuple[Fact[Law], ...]
+    ages: tuple[Fact[Age], ...]
     authorities: tuple[Fact[Authority], ...]
     hotlines: tuple[Fact[Hotline], ...]
+    data_protection: tuple[Fact[DataLaw], ...]
+    transfer: tuple[Fact[Duty], ...]
+    consent_form: tuple[Fact[Duty], ...]
+    office_zone: Fact[Zone] | None
+    weekly_days_off: Fact[DaysOff] | None
     routes: tuple[Fact[DefaultRoute], ...]
 
 
@@ -158,7 +125,7 @@ def _bytes_of(root: Traversable, country: str) -> bytes:
 
 
 def _pack(place: Place, country: str) -> Pack:
-    place.closed("country", "languages", "laws", "authorities", "hotlines", "routes")
+    place.closed(*_MEMBERS)
     place.choice("country", (country,))
     return Pack(
         country=country,
@@ -166,14 +133,26 @@ def _pack(place: Place, country: str) -> Pack:
         time_zones=time_zones(country),
         languages=_facts(place, "languages", _language),
         laws=_facts(place, "laws", _law),
+        ages=_ages(place),
         authorities=_facts(place, "authorities", _authority),
         hotlines=_facts(place, "hotlines", lambda value: _hotline(value, country)),
+        data_protection=_facts(place, "data_protection", _data_law),
+        transfer=_duties(place, "transfer", TRANSFER_DUTIES),
+        consent_form=_duties(place, "consent_form", CONSENT_DUTIES),
+        office_zone=_office_zone(place, country),
+        weekly_days_off=_one_fact(place, "weekly_days_off", _days_off),
         routes=_facts(place, "routes", lambda value: _route(value, country)),
     )
 
 
-def _facts(place: Place, name: str, read: Callable[[Place], T]) -> tuple[Fact[T], ...]:
-    return tuple(_fact(item, read) for item in place.items(name))
+def _facts(
+    place: Place, name: str, read: Callable[[Place], T], *, least: int = 1
+) -> tuple[Fact[T], ...]:
+    return tuple(_fact(item, read) for item in place.items(name, least=least))
+
+
+def _one_fact(place: Place, name: str, read: Callable[[Place], T]) -> Fact[T] | None:
+    return _fact(place.object(name), read) if place.has(name) else None
 
 
 def _fact(item: Place, read: Callable[[Place], T]) -> Fact[T]:
@@ -196,6 +175,21 @@ def _law(value: Place) -> Law:
     value.closed("title", "topics", "note")
     topics = value.choices("topics", LAW_TOPICS, least=1)
     return Law(value.text("title"), topics, value.optional_text("note"))
+
+
+def _ages(place: Place) -> tuple[Fact[Age], ...]:
+    ages = _facts(place, "ages", _age)
+    subjects = [fact.value.about for fact in ages]
+    if len(subjects) != len(set(subjects)):
+        place.fault("ages", "says the same age twice", "Keep one fact for each kind of age")
+    return ages
+
+
+def _age(value: Place) -> Age:
+    value.closed("about", "age", "law", "note")
+    about = value.choice("about", AGE_SUBJECTS)
+    age = value.number("age", least=1, most=30)
+    return Age(about, age, value.optional_text("law"), value.optional_text("note"))
 
 
 def _authority(value: Place) -> Authority:
@@ -230,6 +224,46 @@ def _dial(number: str, country: str) -> str:
     if not phonenumbers.is_valid_number(parsed):  # a short code, or one the library does not know
         return digits
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _data_law(value: Place) -> DataLaw:
+    value.closed("title", "state", "note")
+    state = value.choice("state", DATA_LAW_STATES)
+    if (state == "none_enacted") == value.has("title"):
+        remedy = "Write the law's title, or the state none_enacted and no title"
+        value.fault("title", "does not agree with the state", remedy)
+    return DataLaw(value.optional_text("title"), state, value.optional_text("note"))
+
+
+def _duties(place: Place, name: str, codes: tuple[str, ...]) -> tuple[Fact[Duty], ...]:
+    """A list that must stand there and may be empty: no such duty is known."""
+    return _facts(place, name, lambda value: _duty(value, codes), least=0)
+
+
+def _duty(value: Place, codes: tuple[str, ...]) -> Duty:
+    value.closed("code", "law", "note")
+    return Duty(value.choice("code", codes), value.text("law"), value.optional_text("note"))
+
+
+def _office_zone(place: Place, country: str) -> Fact[Zone] | None:
+    zones = time_zones(country)
+    if (len(zones) > 1) != place.has("office_zone"):
+        remedy = "Write one exactly where the country has several time zones"
+        place.fault("office_zone", "is missing, or stands where it need not", remedy)
+    return _one_fact(place, "office_zone", lambda value: _zone(value, zones))
+
+
+def _zone(value: Place, zones: tuple[str, ...]) -> Zone:
+    value.closed("zone", "note")
+    return Zone(value.choice("zone", zones), value.optional_text("note"))
+
+
+def _days_off(value: Place) -> DaysOff:
+    value.closed("weekdays", "note")
+    days = value.choices("weekdays", DAYS, least=1)
+    if len(days) == len(DAYS):
+        value.fault("weekdays", "leaves no working day", "Leave at least one day out")
+    return DaysOff(frozenset(DAYS.index(day) for day in days), value.optional_text("note"))
 
 
 def _route(value: Place, country: str) -> DefaultRoute:

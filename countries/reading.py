@@ -127,6 +127,14 @@ class Place:
         self.fault(name, self._state(name), "Write true or false")
         return default
 
+    def number(self, name: str, *, least: int, most: int) -> int:
+        """A whole number from `least` to `most`; `least` stands in for a wrong one."""
+        value = self._members.get(name)
+        if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
+            return value
+        self.fault(name, self._state(name), f"Write a whole number from {least} to {most}")
+        return least
+
     def day(self, name: str) -> date | None:
         """A day as YYYY-MM-DD, or null."""
         value = self._members.get(name)

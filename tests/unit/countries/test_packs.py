@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from contracts.codes import DAYS
 from contracts.routing import RouteState
+from countries.facts import Confidence, Fact
 from countries.names import INTERFACE_LANGUAGES, country_name, language_name
-from countries.packs import COUNTRIES, Confidence, Fact, load_packs, read_packs
+from countries.packs import COUNTRIES, load_packs, read_packs
 from countries.reading import BadCountryData
 
 PACKS = load_packs()
@@ -25,8 +27,20 @@ def facts() -> list[Fact[Any]]:
     return [
         fact
         for pack in PACKS.values()
-        for group in (pack.languages, pack.laws, pack.authorities, pack.hotlines, pack.routes)
+        for group in (
+            pack.languages,
+            pack.laws,
+            pack.ages,
+            pack.authorities,
+            pack.hotlines,
+            pack.data_protection,
+            pack.transfer,
+            pack.consent_form,
+            (pack.office_zone, pack.weekly_days_off),
+            pack.routes,
+        )
         for fact in group
+        if fact is not None
     ]
 
 
@@ -167,14 +181,16 @@ def test_a_wrong_member_goes_unnoticed(country: str, data: st.DataObject) -> Non
 def _is_legal(path: str, wrong: Any) -> bool:
     """What may stand there all the same: any text where text is asked, null where it may miss."""
     name = path.rpartition(".")[2]
-    free = {"source", "title", "note", "name"}
     if wrong == "zz":
-        return name in free
+        return name in {"source", "title", "note", "name", "law"}
     if wrong is None:
-        return name in {"verified_on", "note", "name", "serves", "warnings", "always_open"}
+        optional = {"verified_on", "note", "name", "serves", "warnings", "always_open"}
+        return name in optional or (name == "law" and path.startswith("$.ages"))
+    if wrong == 5:
+        return name == "age"
     if wrong is True:
         return name == "always_open"
-    return wrong == [] and name in {"serves", "warnings"}
+    return wrong == [] and name in {"serves", "warnings", "transfer", "consent_form"}
 
 
 @pytest.mark.parametrize("country", COUNTRIES)
@@ -220,6 +236,61 @@ def test_a_pack_that_is_no_json(text: bytes) -> None:
 def test_a_pack_filed_under_another_country() -> None:
     swapped = copy.deepcopy(pack_json("th"))
     assert any(fault.path == "$.country" for fault in read_with({"lk": swapped}).faults)
+
+
+def _pack_with(country: str, section: str, *facts: dict[str, Any]) -> dict[str, Any]:
+    pack: dict[str, Any] = pack_json(country)
+    return pack | {section: list(facts)}
+
+
+def _fact(**value: Any) -> dict[str, Any]:
+    return {"value": value, "source": "test", "verified_on": None, "confidence": "C"}
+
+
+@pytest.mark.parametrize(
+    ("pack", "path"),
+    [
+        (
+            _pack_with("th", "ages", *[_fact(about="majority", age=age) for age in (20, 18)]),
+            "$.ages",
+        ),
+        (_pack_with("th", "ages", _fact(about="majority", age=0)), "$.ages[0].value.age"),
+        (
+            _pack_with("th", "data_protection", _fact(title="A law", state="none_enacted")),
+            "$.data_protection[0].value.title",
+        ),
+        (
+            _pack_with("th", "data_protection", _fact(state="in_force")),
+            "$.data_protection[0].value.title",
+        ),
+        (pack_json("th") | {"office_zone": _fact(zone="Asia/Bangkok")}, "$.office_zone"),
+        (
+            pack_json("th") | {"weekly_days_off": _fact(weekdays=["mon", "fry"])},
+            "$.weekly_days_off.value.weekdays",
+        ),
+        (
+            pack_json("th") | {"weekly_days_off": _fact(weekdays=list(DAYS))},
+            "$.weekly_days_off.value.weekdays",
+        ),
+    ],
+)
+def test_a_fact_that_contradicts_itself(pack: dict[str, Any], path: str) -> None:
+    (fault,) = read_with({"th": pack}).faults
+    assert (fault.file, fault.path) == ("th/pack.json", path)
+
+
+def test_a_zone_of_another_country_counts_the_days() -> None:
+    malaysia = pack_json("my") | {"office_zone": _fact(zone="Asia/Dhaka")}
+    (fault,) = read_with({"my": malaysia}).faults
+    assert fault.path == "$.office_zone.value.zone"
+
+
+def test_a_country_whose_law_is_silent_is_given_an_age() -> None:
+    assert PACKS["my"].transfer == PACKS["pk"].consent_form == ()
+    assert {fact.value.about for fact in PACKS["vn"].ages} == {
+        "child_below",
+        "child_in_trafficking_below",
+    }
 
 
 def test_a_pack_that_is_changed_after_loading() -> None:

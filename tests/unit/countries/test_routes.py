@@ -31,15 +31,16 @@ def test_a_border_that_is_open_by_default() -> None:
     table = load_routes()
     for a, b in PAIRS:
         assert table.state(a, b) is (RouteState.PROPOSED if "my" in (a, b) else RouteState.CLOSED)
-        assert not table.carries(a, b)
-    assert all(table.carries(country, country) for country in COUNTRIES)
+        assert table.carries(a, b, kinds=["ngo", "ngo"]) is ("my" in (a, b))
+        assert not table.carries(a, b, kinds=["ngo", "court"])
+    assert all(table.carries(country, country, kinds=["court"]) for country in COUNTRIES)
 
 
 def test_a_route_file_adds_to_the_packs_instead_of_replacing_them(tmp_path: Path) -> None:
     path = tmp_path / "routes.json"
     path.write_text(json.dumps({"demo": True, "routes": [entry("my", "bd")]}), encoding="utf-8")
     table = load_routes(path)
-    assert table.carries("bd", "my")
+    assert table.carries("bd", "my", kinds=["ngo", "court"])
     assert table.state("my", "id") is RouteState.CLOSED
 
 
