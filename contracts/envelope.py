@@ -266,7 +266,9 @@ def _parsed_for_hub(body: bytes) -> Envelope:
 
 
 def _check_way(header: Header, *, register: Register, routes: RouteTable) -> None:
-    if not routes.carries(country_of(header.sender), country_of(header.to)):
+    ends = (register.organisation(header.sender), register.organisation(header.to))
+    kinds = [end.kind for end in ends if end is not None]
+    if not routes.carries(country_of(header.sender), country_of(header.to), kinds=kinds):
         raise Refused("no_route", "to")
     if register.organisation(header.to) is None:
         raise Refused("unknown_recipient", "to")

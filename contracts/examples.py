@@ -8,11 +8,11 @@ from dataclasses import replace
 from importlib.resources import files
 from typing import Final
 
-from contracts.bodies import Note, ReferralRequested, Service
+from contracts.bodies import Note, ReferralRequested, Return, Service
 from contracts.encoding import JsonObject
 from contracts.identifiers import OrgId
 from contracts.messages import read_body
-from contracts.times import utc_text
+from contracts.times import Day, utc_text
 
 _DAY: Final = 24 * 3600
 
@@ -35,6 +35,8 @@ def example_request(
     body = read_body("referral.requested", example_body("referral.requested"))
     if not isinstance(body, ReferralRequested):
         raise TypeError("the example of a request is not a request")
+    if body.consent is None:
+        raise TypeError("the example of a request has no consent")
     consent = replace(
         body.consent,
         recipients=(recipient,),
@@ -43,8 +45,17 @@ def example_request(
     )
     return replace(
         body,
+        return_=_assessed(body.return_, now),
         to=Service(service_id),
         consent=consent,
         reply_by=utc_text(now + 3 * _DAY),
         note=Note(text=text, language="eng"),
     )
+
+
+def _assessed(wish: Return | None, now: int) -> Return | None:
+    """The wish with its risk assessment a week ago: before the consent, as it must be."""
+    if wish is None or wish.risk_assessment is None:
+        return wish
+    day = Day(utc_text(now - 7 * _DAY)[:10])
+    return replace(wish, risk_assessment=replace(wish.risk_assessment, date=day))

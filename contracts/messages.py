@@ -6,6 +6,9 @@
 Who sent it is not here: peer and role come from the envelope's verified header, never from a
 body. Reprs show the type and the ids that the desk's own log may show, never a body; errors name
 a field and a rule, never a value.
+
+A type `IN_A_CASE` has a `referral_ref` and `after`; one that stands `APART` from every case has
+neither. `message.problem` is both: about a case's event, or about something that belongs to none.
 """
 
 import re
@@ -14,14 +17,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from contracts.bodies import (
-    Body,
-    Receipt,
-    ReferralAccepted,
-    ReferralAcknowledged,
-    ReferralDeclined,
-    ReferralRequested,
-)
+from contracts import bodies
+from contracts.bodies import Body, Receipt, ReferralRequested
 from contracts.encoding import (
     JsonInput,
     JsonObject,
@@ -39,16 +36,16 @@ from contracts.shapes import from_json, to_json
 from contracts.times import Utc, unix_seconds
 
 __all__ = [
+    "APART",
+    "BODIES",
     "CONTRACT",
     "CONTRACTS",
+    "IN_A_CASE",
     "RECEIPT_CONTRACT",
     "VERSION",
     "Body",
     "Message",
     "Receipt",
-    "ReferralAccepted",
-    "ReferralAcknowledged",
-    "ReferralDeclined",
     "ReferralRequested",
     "new_message",
     "parse_message",
@@ -60,20 +57,49 @@ __all__ = [
     "render_receipt",
 ]
 
-CONTRACT: Final = "case-referral/0"
+CONTRACT: Final = "case-referral/1"
 RECEIPT_CONTRACT: Final = "receipt/1"
 CONTRACTS: Final = frozenset({CONTRACT, RECEIPT_CONTRACT})
-VERSION: Final = "0.1"
+VERSION: Final = "1.0"
 MAX_MESSAGE_BYTES: Final = 256 * 1024  # the envelope's limit; strict JSON is read below it
 
 BODIES: Final[Mapping[str, type[Body]]] = MappingProxyType(
     {
-        "referral.requested": ReferralRequested,
-        "referral.acknowledged": ReferralAcknowledged,
-        "referral.accepted": ReferralAccepted,
-        "referral.declined": ReferralDeclined,
+        "referral.requested": bodies.ReferralRequested,
+        "referral.acknowledged": bodies.ReferralAcknowledged,
+        "referral.info_requested": bodies.InfoRequested,
+        "referral.info_provided": bodies.InfoProvided,
+        "referral.accepted": bodies.ReferralAccepted,
+        "identity.released": bodies.IdentityReleased,
+        "referral.declined": bodies.ReferralDeclined,
+        "referral.status": bodies.ReferralStatus,
+        "journey.planned": bodies.JourneyPlanned,
+        "journey.changed": bodies.JourneyChanged,
+        "journey.met": bodies.JourneyMet,
+        "journey.not_met": bodies.JourneyNotMet,
+        "lead.offered": bodies.LeadOffered,
+        "lead.taken": bodies.LeadTaken,
+        "referral.outcome": bodies.ReferralOutcome,
+        "referral.closed": bodies.ReferralClosed,
+        "referral.cancelled": bodies.ReferralCancelled,
+        "consent.updated": bodies.ConsentUpdated,
+        "consent.withdrawn": bodies.ConsentWithdrawn,
+        "erasure.requested": bodies.ErasureRequested,
+        "erasure.confirmed": bodies.ErasureConfirmed,
+        "contact.safety_alert": bodies.SafetyAlert,
+        "message.problem": bodies.MessageProblem,
+        "capacity.query": bodies.CapacityQuery,
+        "capacity.reply": bodies.CapacityReply,
+        "resend_request": bodies.ResendRequest,
+        "concern.reported": bodies.ConcernReported,
+        "org.event": bodies.OrgEvent,
     }
 )
+_NEVER_IN_A_CASE: Final = frozenset(
+    {"capacity.query", "capacity.reply", "resend_request", "concern.reported", "org.event"}
+)
+APART: Final = _NEVER_IN_A_CASE | {"message.problem"}
+IN_A_CASE: Final = frozenset(BODIES) - _NEVER_IN_A_CASE
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _CONTROL_IN_TEXT: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # tab, lines stay
 _TYPES: Final[Mapping[type[Body], str]] = MappingProxyType({b: name for name, b in BODIES.items()})
@@ -81,12 +107,15 @@ _TYPES: Final[Mapping[type[Body], str]] = MappingProxyType({b: name for name, b 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Message:
-    """One event of a referral. `at` is RFC 3339 UTC; `after` the newest events seen before it."""
+    """One event of a referral, or one message apart from all: then without `referral_ref`.
+
+    `at` is RFC 3339 UTC; `after` the newest events of the case that its author had applied.
+    """
 
     type: str
     v: str
     id: EventId
-    referral_ref: Ref
+    referral_ref: Ref | None
     after: tuple[EventId, ...]
     at: Utc
     body: Body
@@ -100,19 +129,22 @@ def new_message(
     body: Body,
     *,
     event_id: EventId,
-    referral_ref: Ref,
+    referral_ref: Ref | None = None,
     at: Utc,
     after: tuple[EventId, ...] = (),
+    resend_of: Mid | None = None,
 ) -> Message:
     """The message that carries `body`, in the version that this code writes."""
-    return Message(_TYPES[type(body)], VERSION, event_id, referral_ref, after, at, body)
+    name = _TYPES[type(body)]
+    return Message(name, VERSION, event_id, referral_ref, after, at, body, resend_of)
 
 
 def parse_message(data: bytes) -> Message:
     """The message in an opened envelope's plaintext.
 
-    Raises `Rejected`, with a receipt's code: `version_unsupported` for another version or an
-    unknown type, else `schema`; `field` is the place of the first broken rule.
+    Raises `Rejected`, with a receipt's code: `version_unsupported` in `v` for an unknown type or
+    another version, a newer minor too, because the objects are closed and receivers upgrade
+    first; else `schema`, where `field` is the place of the first broken rule.
     """
     try:
         value = parse_object(data, limit=MAX_MESSAGE_BYTES)
@@ -128,14 +160,7 @@ def render_message(message: Message) -> bytes:
 
     Raises `Malformed("schema" | "version_unsupported", field)`: nothing invalid leaves.
     """
-    value: dict[str, JsonInput] = {
-        "type": message.type,
-        "v": message.v,
-        "id": message.id,
-        "referral_ref": message.referral_ref,
-        "after": list(message.after),
-        "at": message.at,
-    }
+    value = _head(message)
     if message.resend_of is not None:
         value["resend_of"] = message.resend_of
     data = dump_json(value | {"body": to_json(message.body)})
@@ -188,6 +213,16 @@ def render_receipt(receipt: Receipt) -> bytes:
     return data
 
 
+def _head(message: Message) -> dict[str, JsonInput]:
+    case: dict[str, JsonInput] = {}
+    if message.referral_ref is not None:
+        case = {"referral_ref": message.referral_ref, "after": list(message.after)}
+    elif message.after:
+        raise Malformed("schema", "/after")
+    head: dict[str, JsonInput] = {"type": message.type, "v": message.v, "id": message.id}
+    return head | case | {"at": message.at}
+
+
 def _known_type(value: JsonObject) -> str:
     name, version = text_of(value, "type"), text_of(value, "v")
     if name not in BODIES or version != VERSION:
@@ -197,18 +232,17 @@ def _known_type(value: JsonObject) -> str:
 
 def _message(value: JsonObject) -> Message:
     name = text_of(value, "type")
-    resend_of = value.get("resend_of")
     at = text_of(value, "at")
     unix_seconds(at, field="/at")
     return Message(
         type=name,
         v=text_of(value, "v"),
         id=EventId(text_of(value, "id")),
-        referral_ref=Ref(text_of(value, "referral_ref")),
-        after=tuple(EventId(event) for event in texts_of(value, "after")),
+        referral_ref=Ref(text_of(value, "referral_ref")) if "referral_ref" in value else None,
+        after=tuple(map(EventId, texts_of(value, "after"))) if "after" in value else (),
         at=Utc(at),
         body=from_json(BODIES[name], object_of(value, "body")),
-        resend_of=Mid(resend_of) if isinstance(resend_of, str) else None,
+        resend_of=Mid(text_of(value, "resend_of")) if "resend_of" in value else None,
     )
 
 

@@ -1,23 +1,25 @@
 """Between which countries the network carries envelopes.
 
 A route belongs to two countries and has no direction. Coordinators decide about routes; this
-file only holds what they decided. It does not know organisations or messages: the network cannot
-tell a withdrawn consent from a referral, so a suspended route goes on carrying and the desk
-refuses new referrals on it.
+file only holds what they decided. Where a memorandum is only proposed, civil organisations may
+refer to one another already, and a state body may not. It does not know messages: the network
+cannot tell a withdrawn consent from a referral, so a suspended route goes on carrying and the
+desk refuses new referrals on it.
 
-    table = RouteTable.of({("my", "bd"): RouteState.SIGNED})
-    table.carries("bd", "my")  →  True
+    table = RouteTable.of({("my", "bd"): RouteState.PROPOSED})
+    table.carries("bd", "my", kinds=("ngo", "mission"))  →  False
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
 from types import MappingProxyType
 from typing import Final, Self
 
+from contracts.codes import STATE_KINDS
 from contracts.errors import Malformed
 
 
@@ -66,9 +68,18 @@ class RouteTable:
             return RouteState.SIGNED
         return self.states.get(_pair(a, b), RouteState.CLOSED)
 
-    def carries(self, a: str, b: str) -> bool:
-        """Whether the hub takes envelopes between two countries."""
-        return self.state(a, b) in _CARRYING
+    def carries(self, a: str, b: str, *, kinds: Collection[str]) -> bool:
+        """Whether the hub takes envelopes between two countries.
+
+        `kinds` are those of the two organisations, of `ORG_KINDS`.
+        """
+        return self.state(a, b) in _CARRYING or self.open_to(a, b, kinds=kinds)
+
+    def open_to(self, a: str, b: str, *, kinds: Collection[str]) -> bool:
+        """Whether organisations of these kinds may begin something new between two countries."""
+        state = self.state(a, b)
+        civil = not STATE_KINDS.intersection(kinds)
+        return state is RouteState.SIGNED or (state is RouteState.PROPOSED and civil)
 
 
 def _pair(a: str, b: str) -> tuple[str, str]:

@@ -4,7 +4,7 @@ It refuses to know values. The library's errors hold the whole instance, and an 
 name can carry a name or a number as well as a value can; so every error becomes a `Problem`, whose
 path ends before the first name that no schema declares, and the library's object is dropped.
 
-    problems = validate("case-referral/0/referral.requested", message)
+    problems = validate("case-referral/1/referral.requested", message)
 """
 
 import json
@@ -49,7 +49,7 @@ def validate(schema: str, instance: JsonValue) -> tuple[Problem, ...]:
     """Every broken rule, sorted and without repeats; empty where the instance is valid.
 
     `schema` is a path below `schemas/` without its ending, optionally with a fragment:
-    `case-referral/0/referral.requested#/$defs/body`. Raises `UnknownSchema`, and
+    `case-referral/1/referral.requested#/$defs/body`. Raises `UnknownSchema`, and
     `Malformed` for what is no JSON value.
     """
     found = _found(_validator(schema), instance)

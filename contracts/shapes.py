@@ -87,11 +87,9 @@ def _reader(hint: Any) -> Reader:
 
 
 def _union_reader(choices: tuple[Any, ...]) -> Reader:
-    if Unsaid in choices:  # a list, or the reason why there is none
-        (listed,) = (_reader(choice) for choice in choices if choice is not Unsaid)
-        return lambda value, field: (
-            listed(value, field) if isinstance(value, list) else Unsaid(value)
-        )
+    if Unsaid in choices:  # an answer, or the reason why there is none
+        (said,) = (_reader(choice) for choice in choices if choice is not Unsaid)
+        return lambda value, field: Unsaid(value) if value in _UNSAID else said(value, field)
     (present,) = (choice for choice in choices if choice is not NoneType)
     return _reader(present)
 
@@ -113,4 +111,5 @@ def _as_it_is(value: Any, _field: str) -> Any:
     return value
 
 
+_UNSAID: Final = tuple(Unsaid)  # a tuple: a list is asked for too, and is not hashable
 _LEAVES: Final[dict[Any, Reader]] = {Utc: _time, Day: _day}

@@ -248,7 +248,7 @@ def keys_statement(
 ) -> Statement:
     """The encryption keys a device can open, week by week; replaces what it published before.
 
-    `reads` names the contract minors it understands, such as "case-referral/0.1".
+    `reads` names the contract minors it understands, such as "case-referral/1.0".
     """
     weeks: list[JsonInput] = [
         {"pk": b64encode(key.public), "nbf": key.nbf, "naf": key.naf} for key in keys

@@ -21,6 +21,7 @@ NOW: Final = 1795564800  # 2026-11-25 00:00 UTC, a Wednesday
 WEEK: Final = 7 * 86400
 MONDAY: Final = NOW - 2 * 86400
 LIFETIME: Final = 86400
+CONTRACT: Final = "case-referral/1"
 NO_LOG: Final = {
     "size": 0,
     "root": base64.b64encode(hashlib.sha256(b"").digest()).decode(),
@@ -106,7 +107,7 @@ BD_2: Final = Desk("bd-1021324354657687", "second desk in Bangladesh")
 TH_1: Final = Desk("th-2031425364758697", "desk in Thailand")
 STRANGER: Final = Desk("my-0a1b2c3d4e5f6071", "a computer nobody certified")
 MID: Final = seed("mid").hex()[:32]
-MESSAGE: Final = '{"v":"0.1","note":"চিঠি · surat · 信"}'.encode()
+MESSAGE: Final = '{"v":"1.0","note":"চিঠি · surat · 信"}'.encode()
 
 
 def header_of(sender: Desk, to: str, recipients: Sequence[Desk], **changes: object) -> Parts:
@@ -119,7 +120,7 @@ def header_of(sender: Desk, to: str, recipients: Sequence[Desk], **changes: obje
         "sk": sender.kid,
         "to": to,
         "keys": [desk.key for desk in recipients],
-        "contract": "case-referral/0",
+        "contract": CONTRACT,
         "iat": NOW - 60,
         "exp": NOW - 60 + LIFETIME,
         "dir": NO_LOG,

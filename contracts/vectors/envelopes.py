@@ -112,7 +112,7 @@ def _signatures() -> list[Vector]:
     young = replace(MY_1, nbf=NOW - 59)
     old = replace(MY_1, naf=NOW - 60)
     flipped = bytes([parts["c"][0] ^ 1]) + parts["c"][1:]
-    insider = _resealed_content(two, b'{"v":"0.1","note":"changed"}')
+    insider = _resealed_content(two, b'{"v":"1.0","note":"changed"}')
     return [
         unknown("nobodys-device", "A key that no organisation certified.", Draft(sender=STRANGER)),
         unknown("another-organisations-device", "Certified, but for another.", borrowed),

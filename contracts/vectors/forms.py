@@ -135,7 +135,7 @@ def _headers() -> list[Vector]:
         member("to-several", "Exactly one organisation.", to=[BD_1.org, TH_1.org]),
         member("sk-line-feed", "What a lax $ lets through.", sk=MY_1.kid + "\n"),
         member(
-            "contract-with-minor", "Only the major version is told.", contract="case-referral/0.1"
+            "contract-with-minor", "Only the major version is told.", contract="case-referral/1.0"
         ),
         member("keys-empty", "Nobody could open it.", keys=[]),
         opening("header-keys-65", "malformed", "One too many.", many.body()),

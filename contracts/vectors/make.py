@@ -1,21 +1,25 @@
 """Writes accept/ and reject/: `python -m contracts.vectors.make [FOLDER]`.
 
 The files are committed; a test makes them again and compares every byte. Names and outcomes
-are explained in README.md. What each vector holds stands in forms.py, envelopes.py and papers.py.
+are explained in README.md. What each vector holds stands in forms.py, envelopes.py, contents.py,
+papers.py, messages.py and courses.py.
 """
 
 from __future__ import annotations
 
 import sys
+from functools import cache
 from pathlib import Path
 
-from contracts.vectors import envelopes, forms, papers
+from contracts.vectors import contents, courses, envelopes, forms, messages, papers
 from contracts.vectors.vector import Vector
 
 
+@cache
 def vectors() -> tuple[Vector, ...]:
     """All vectors; no name comes twice."""
-    return (*forms.vectors(), *envelopes.vectors(), *papers.vectors())
+    parts = (forms, envelopes, contents, papers, messages, courses)
+    return tuple(vector for part in parts for vector in part.vectors())
 
 
 def write(folder: Path) -> None:

@@ -159,7 +159,7 @@ def _chain() -> list[dict[str, Any]]:
     special: list[dict[str, Any]] = [
         {"country": "my", "kind": "ngo", "root": b64(ROOT_PUBLIC), "recovery": []},
         {"sign": b64(MY_1.sign_public), "role": "admin", "nbf": MY_1.nbf, "naf": MY_1.naf},
-        {"keys": weeks, "suites": [1], "reads": ["case-referral/0.1", "receipt/1.0"]},
+        {"keys": weeks, "suites": [1], "reads": ["case-referral/1.0", "receipt/1.0"]},
     ]
     chain: list[dict[str, Any]] = []
     for number, (typ, rest) in enumerate(zip(("org", "device", "keys"), special, strict=True), 1):

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from contracts.vectors.draft import BD_1, BD_2, MY_1, MY_2, NOW, TH_1, Desk, sha256
+from contracts.vectors.draft import BD_1, BD_2, CONTRACT, MY_1, MY_2, NOW, TH_1, Desk, sha256
 
 # What an opener, a hub or a reader accepts; everything else is a refusal.
 ACCEPTING: Final = frozenset(("ok", "not-for-this-device"))
@@ -25,7 +25,7 @@ class Vector:
     """`expect` is a code with hyphens; `name` becomes the file's name."""
 
     name: str
-    check: str  # open | hub | notice | login | statement
+    check: str  # open | read | hub | notice | login | statement | message | receipt | course
     expect: str
     comment: str
     facts: tuple[Fact, ...]
@@ -78,16 +78,17 @@ def opening(
     message: bytes | None = None,
     more: tuple[Fact, ...] = (),
     desks: Sequence[Desk] = DESKS,
+    check: str = "open",
 ) -> Vector:
     """A vector for the opening of an envelope, by the desk `own`."""
     facts = [
         now_fact(),
         ("own-org", own.org),
         ("own-device", own.kid),
-        ("contracts", "case-referral/0 receipt/1"),
+        ("contracts", f"{CONTRACT} receipt/1"),
         *register_facts(desks),
         *more,
     ]
     if message is not None:
         facts.append(("message-sha256", sha256(message).hex()))
-    return Vector(name, "open", expect, comment, tuple(facts), body)
+    return Vector(name, check, expect, comment, tuple(facts), body)

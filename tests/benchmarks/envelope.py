@@ -67,7 +67,7 @@ def measured(here: World) -> list[Cost]:
     def seals() -> None:
         seal(
             message, key=here.my_1.key, sender=MY, to=BD, recipients=recipients,
-            contract="case-referral/0", mid=MID, iat=NOW, exp=NOW + DAY,
+            contract="case-referral/1", mid=MID, iat=NOW, exp=NOW + DAY,
         )  # fmt: skip
 
     def checks() -> None:

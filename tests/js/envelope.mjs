@@ -124,7 +124,7 @@ export function open(body, { org, secrets, register, now, contracts }) {
   const position = header.keys.findIndex((key) => secrets.has(key));
   if (position < 0) return { outcome: "not-for-this-device", eid: envelope.eid };
   const message = decrypted(envelope, envelope.w[position], secrets.get(header.keys[position]));
-  return { outcome: "ok", eid: envelope.eid, own: header.from === org, message };
+  return { outcome: "ok", eid: envelope.eid, own: header.from === org, header, message };
 }
 
 function decrypted(envelope, wrap, { publicKey, secretKey }) {

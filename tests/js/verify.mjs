@@ -7,22 +7,24 @@
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 
+import { course } from "./courses.mjs";
 import { checkForHub, open, seal } from "./envelope.mjs";
+import { CONTRACT, RECEIPTS, checkConsent, readMessage, readReceipt } from "./messages.mjs";
 import { readLogin, readNotice, readStatement } from "./papers.mjs";
-import { Refusal, hex, sha256, unb64, unhex } from "./strict.mjs";
+import { Refusal, demand, hex, parseJson, sha256, unb64, unhex } from "./strict.mjs";
 
 const ONCE = [
   "expect", "check", "comment", "now", "own-org", "own-device", "contracts", "eid",
   "message-sha256", "own", "login", "signed-routes", "hub-key", "server", "nonce", "t", "hash",
-  "leaf-hash",
+  "leaf-hash", "contract", "field", "rule", "state", "lead",
 ];
-const OFTEN = ["device", "key", "signer"];
+const OFTEN = ["device", "key", "signer", "place"];
 const UNSIGNED = ["too-large", "malformed", "device-not-certified", "bad-signature"];
 
 function readVector(path) {
   const data = readFileSync(path);
   const end = data.indexOf("\n\n");
-  const facts = { device: [], key: [], signer: [] };
+  const facts = { device: [], key: [], signer: [], place: [] };
   for (const line of data.subarray(0, end).toString("utf8").split("\n")) {
     const at = line.indexOf(": ");
     const [name, value] = [line.slice(0, at), line.slice(at + 2)];
@@ -74,23 +76,50 @@ function secretsOf(facts) {
   );
 }
 
+function opened(facts, body) {
+  return open(body, {
+    org: facts["own-org"],
+    secrets: secretsOf(facts),
+    register: registerOf(facts),
+    now: Number(facts.now),
+    contracts: facts.contracts.split(" "),
+  });
+}
+
+const told = ({ outcome, eid, own, message }) => ({ outcome, eid, own, message: message && hex(sha256(message)) });
+
 const CHECKS = {
   open(facts, body) {
-    const found = open(body, {
-      org: facts["own-org"],
-      secrets: secretsOf(facts),
-      register: registerOf(facts),
-      now: Number(facts.now),
-      contracts: facts.contracts.split(" "),
-    });
-    const { outcome, eid, own, message } = found;
-    return { outcome, eid, own, message: message && hex(sha256(message)) };
+    return told(opened(facts, body));
+  },
+  read(facts, body) {
+    const found = opened(facts, body);
+    if (found.outcome === "ok" && found.header.contract === RECEIPTS) readReceipt(found.message);
+    else if (found.outcome === "ok") {
+      const { header, message } = found;
+      checkConsent(readMessage(message), { recipient: header.to, now: Number(facts.now) });
+    }
+    return told(found);
+  },
+  message(facts, body) {
+    demand(facts.contract === CONTRACT, "contract-unknown");
+    readMessage(body);
+    return { outcome: "ok" };
+  },
+  receipt(facts, body) {
+    demand(facts.contract === RECEIPTS, "contract-unknown");
+    readReceipt(body);
+    return { outcome: "ok" };
   },
   hub(facts, body) {
     const [org, device] = facts.login.split(" ");
     const routes = facts["signed-routes"].split(" ").map((pair) => pair.split("-").sort().join("-"));
     checkForHub(body, { org, device, register: registerOf(facts), routes, now: Number(facts.now) });
     return { outcome: "ok" };
+  },
+  course(facts, body) {
+    const { state, lead, places } = course(parseJson(body, 512 * 1024), Number(facts.now));
+    return { outcome: "ok", state, lead, places: places.sort() };
   },
   notice(facts, body) {
     readNotice(body, { hubKey: unhex(facts["hub-key"]) });
@@ -113,7 +142,7 @@ function judged(path) {
     return { ...CHECKS[facts.check](facts, body), signed: true };
   } catch (refusal) {
     if (!(refusal instanceof Refusal)) throw refusal;
-    return { outcome: refusal.code, signed: !UNSIGNED.includes(refusal.code) };
+    return { outcome: refusal.code, field: refusal.field, signed: !UNSIGNED.includes(refusal.code) };
   }
 }
 

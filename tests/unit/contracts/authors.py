@@ -29,7 +29,7 @@ NET = "demo.example"
 NOW = 1_795_200_000
 MALAYSIA = OrgId("my-00000000000000aa")
 BANGLADESH = OrgId("bd-00000000000000bb")
-READS = ("case-referral/0.1",)
+READS = ("case-referral/1.0",)
 
 
 def signing_key(name: str) -> SigningKey:

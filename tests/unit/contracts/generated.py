@@ -1,13 +1,15 @@
-"""Makes valid bodies from the schemas themselves, and spoils valid JSON in one place.
+"""Makes valid messages from the schemas themselves, and spoils valid JSON in one place.
 
 A second reading of the schemas: it knows JSON Schema's keywords as far as ours use them and fails
 on any other, so that a new keyword cannot go untested in silence.
 """
 
+import copy
 import datetime
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import jsonschema
 from hypothesis import strategies as st
 
 from contracts.schema import schema_document, schema_names
@@ -28,7 +30,15 @@ _IGNORED = {"description", "default", "$comment", "title", "$schema", "$id", "$d
 _KNOWN = _IGNORED | {
     *("type", "enum", "const", "pattern", "minLength", "maxLength", "minimum", "maximum"),
     *("items", "minItems", "maxItems", "uniqueItems", "if", "then", "else", "$ref"),
-    *("properties", "required", "additionalProperties"),
+    *(
+        "properties",
+        "required",
+        "additionalProperties",
+        "dependentRequired",
+        "anyOf",
+        "allOf",
+        "not",
+    ),
 }
 
 
@@ -45,8 +55,18 @@ def resolve(schema: Schema, document: Schema) -> tuple[Schema, Schema]:
 
 def body_schema(message_type: str) -> tuple[Schema, Schema]:
     """The schema of a message type's body and its document."""
-    document = DOCUMENTS[f"urn:rujukan:case-referral:0:{message_type}"]
+    document = message_schema(message_type)
     return document["$defs"]["body"], document
+
+
+def message_schema(message_type: str) -> Schema:
+    """The schema of a message type, which is a document."""
+    return DOCUMENTS[f"urn:rujukan:case-referral:1:{message_type}"]
+
+
+def messages(message_type: str) -> st.SearchStrategy[Any]:
+    """Valid messages of this type, head and all."""
+    return instances(message_schema(message_type), message_schema(message_type))
 
 
 def bodies(message_type: str) -> st.SearchStrategy[Any]:
@@ -77,7 +97,9 @@ def instances(schema: Schema, document: Schema) -> st.SearchStrategy[Any]:
 def _strings(schema: Schema, _document: Schema) -> st.SearchStrategy[Any]:
     if "pattern" not in schema:
         alphabet = st.characters(exclude_categories=("Cc", "Cs"))
-        return st.text(alphabet, min_size=schema["minLength"], max_size=60)
+        return st.text(
+            alphabet, min_size=schema["minLength"], max_size=min(schema["maxLength"], 60)
+        )
     return st.from_regex(schema["pattern"], fullmatch=True, alphabet=st.characters(codec="ascii"))
 
 
@@ -100,28 +122,36 @@ def _objects(draw: st.DrawFn, schema: Schema, document: Schema) -> Any:
         for name, member in schema["properties"].items()
         if name in required or draw(st.booleans())
     }
-    if "if" in schema:
-        _keep_the_condition(draw, made, schema, document)
+    for alternative in draw(st.sampled_from([[], *([one] for one in schema.get("anyOf", ()))])):
+        _keep(draw, made, alternative, schema, document)
+    if "anyOf" in schema and not any(_holds(one, made) for one in schema["anyOf"]):
+        _keep(draw, made, schema["anyOf"][0], schema, document)
+    for name, needed in schema.get("dependentRequired", {}).items():
+        if name in made:
+            _keep(draw, made, {"required": needed}, schema, document)
+    for condition in [schema, *schema.get("allOf", ())]:
+        if "if" in condition:
+            branch = "then" if _holds(condition["if"], made) else "else"
+            _keep(draw, made, condition.get(branch, {}), schema, document)
     return made
 
 
-def _keep_the_condition(draw: st.DrawFn, made: Any, schema: Schema, document: Schema) -> None:
-    branch = schema["then"] if _holds(schema["if"], made) else schema.get("else", {})
+def _keep(draw: st.DrawFn, made: Any, branch: Schema, schema: Schema, document: Schema) -> None:
+    """Make what a branch asks for beyond its schema: members there, gone, or narrower."""
+    narrower = branch.get("properties", {})
     for name in branch.get("required", ()):
         if name not in made:
             made[name] = draw(instances(schema["properties"][name], document))
-    for name, rule in branch.get("properties", {}).items():
-        if name in made and rule is False:
+    for name in narrower.keys() & made.keys():
+        if narrower[name] is False:
             del made[name]
-        elif name in made and rule.get("maxItems") == 0 and isinstance(made[name], list):
-            made[name] = []
+        else:
+            member, home = resolve(schema["properties"][name], document)
+            made[name] = draw(instances(member | narrower[name], home))
 
 
 def _holds(condition: Schema, made: Any) -> bool:
-    return all(
-        made[name] == rule["const"] if "const" in rule else made[name] in rule["enum"]
-        for name, rule in condition["properties"].items()
-    )
+    return jsonschema.Draft202012Validator(condition).is_valid(made)
 
 
 _MAKERS: dict[str, Callable[[Schema, Schema], st.SearchStrategy[Any]]] = {
@@ -140,6 +170,16 @@ def spoilt(draw: st.DrawFn, valid: st.SearchStrategy[Any], canary: str) -> Any:
     holder, key = draw(st.sampled_from(places))
     draw(st.sampled_from(_CHANGES))(holder, key, canary)
     return value
+
+
+def near_misses(valid: Any, canary: str) -> Iterator[Any]:
+    """Every change in every place of a valid value, one at a time."""
+    for number, _place in enumerate(_places(valid)):
+        for change in _CHANGES:
+            value = copy.deepcopy(valid)
+            holder, key = list(_places(value))[number]
+            change(holder, key, canary)
+            yield value
 
 
 def _places(value: Any) -> Any:
@@ -195,6 +235,7 @@ _CHANGES: list[Callable[[Any, Any, str], None]] = [
     _replace(lambda old, canary: f"{old}{canary}"),
     _replace(lambda old, _canary: str(old).upper()),
     _replace(lambda old, _canary: str(old)[:-1]),
+    _replace(lambda old, _canary: f"{old}\n"),  # what `$` lets pass in some engines
     _replace(lambda old, _canary: f"{old}٣"),  # a digit that is not of [0-9]
     _replace(lambda _old, _canary: "x" * 5000),
 ]

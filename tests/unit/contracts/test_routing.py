@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contracts.codes import ORG_KINDS
 from contracts.errors import Malformed
 from contracts.routing import RouteState, RouteTable
 
@@ -14,14 +15,27 @@ PAIR = st.tuples(COUNTRY, COUNTRY).filter(lambda pair: pair[0] < pair[1])
 ROUTES = st.dictionaries(PAIR, st.sampled_from(RouteState))
 
 
-@given(ROUTES, COUNTRY, COUNTRY)
-def test_only_signed_and_suspended_routes_carry_across_a_border(
-    routes: dict[tuple[str, str], RouteState], a: str, b: str
+KINDS = st.lists(st.sampled_from(ORG_KINDS), min_size=2, max_size=2)
+STATE_BODIES = {"welfare", "enforcement", "court", "mission"}
+
+
+@given(ROUTES, COUNTRY, COUNTRY, KINDS)
+def test_a_border_is_crossed_on_no_other_route_than_these(
+    routes: dict[tuple[str, str], RouteState], a: str, b: str, kinds: list[str]
 ) -> None:
     table = RouteTable.of(routes)
     state = routes.get((min(a, b), max(a, b)), RouteState.CLOSED)
-    expected = a == b or state in {RouteState.SIGNED, RouteState.SUSPENDED}
-    assert table.carries(a, b) is expected
+    civil = not STATE_BODIES & set(kinds)
+    begins = a == b or state is RouteState.SIGNED or (state is RouteState.PROPOSED and civil)
+    assert table.open_to(a, b, kinds=kinds) is begins
+    assert table.carries(a, b, kinds=kinds) is (begins or state is RouteState.SUSPENDED)
+
+
+def test_a_state_body_is_written_to_before_the_memorandum_is_signed() -> None:
+    table = RouteTable.of({("bd", "my"): RouteState.PROPOSED})
+    assert table.carries("my", "bd", kinds=["ngo", "ngo"])
+    assert not table.carries("my", "bd", kinds=["ngo", "mission"])
+    assert not table.carries("my", "bd", kinds=["welfare", "ngo"])
 
 
 @given(ROUTES, COUNTRY, COUNTRY)
@@ -35,7 +49,7 @@ def test_a_route_has_no_direction(
 
 @given(COUNTRY)
 def test_the_same_country_is_open_even_in_an_empty_table(country: str) -> None:
-    assert RouteTable().carries(country, country)
+    assert RouteTable().carries(country, country, kinds=["court", "mission"])
 
 
 @pytest.mark.parametrize(
@@ -59,4 +73,4 @@ def test_a_made_table_cannot_be_changed_through_the_values_it_was_made_of() -> N
     routes = {("bd", "my"): RouteState.PROPOSED}
     table = RouteTable.of(routes)
     routes["bd", "my"] = RouteState.SIGNED
-    assert not table.carries("my", "bd")
+    assert not table.carries("my", "bd", kinds=["court", "ngo"])

@@ -112,7 +112,7 @@ def test_the_recipients_a_register_names_are_those_that_can_open() -> None:
     keys = HERE.register.recipients(to=BD, sender=MY, sender_device=HERE.my_1.key.key_id, now=NOW)
     sealed = seal(
         Plaintext(b"x"), key=HERE.my_1.key, sender=MY, to=BD, recipients=keys,
-        contract="case-referral/0", mid=MID, iat=NOW, exp=NOW + DAY,
+        contract="case-referral/1", mid=MID, iat=NOW, exp=NOW + DAY,
     )  # fmt: skip
     assert [message_of(sealed.body, by) for by in (HERE.bd_1, HERE.bd_2, HERE.my_2)] == [b"x"] * 3
     assert isinstance(HERE.opened(sealed.body, by=HERE.my_1), NotForThisDevice)
@@ -390,7 +390,7 @@ def test_nothing_secret_prints_itself() -> None:
 def order(**changes: Any) -> dict[str, Any]:
     usual = {
         "key": HERE.my_1.key, "sender": MY, "to": BD, "recipients": [HERE.bd_1.published],
-        "contract": "case-referral/0", "mid": MID, "iat": NOW, "exp": NOW + DAY,
+        "contract": "case-referral/1", "mid": MID, "iat": NOW, "exp": NOW + DAY,
     }  # fmt: skip
     return usual | changes
 

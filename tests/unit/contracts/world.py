@@ -40,7 +40,7 @@ NET: Final = "demo.test.example"
 MY: Final = OrgId("my-0a1b2c3d4e5f6071")
 BD: Final = OrgId("bd-1021324354657687")
 TH: Final = OrgId("th-2031425364758697")
-CONTRACTS: Final = frozenset(("case-referral/0", "receipt/1"))
+CONTRACTS: Final = frozenset(("case-referral/1", "receipt/1"))
 ROUTES: Final = RouteTable.of({("my", "bd"): RouteState.SIGNED})
 MID: Final = Mid("00112233445566778899aabbccddeeff")
 
@@ -83,7 +83,7 @@ class World:
     def sealed(
         self, message: bytes = b'{"v":"0.1"}', *, sender: Desk | None = None, to: OrgId = BD,
         recipients: Sequence[Desk] | None = None, mid: Mid = MID, iat: int = NOW,
-        life: int = DAY, contract: str = "case-referral/0",
+        life: int = DAY, contract: str = "case-referral/1",
     ) -> Sealed:  # fmt: skip
         sender = sender or self.my_1
         return seal(
@@ -148,6 +148,6 @@ def _add(register: Register, fact: DeviceFacts, admins: dict[OrgId, SigningKey])
     admins.setdefault(org, fact.desk.key)
     keys = keys_statement(
         register.next_heading(org, iat=t), device=fact.desk.key,
-        keys=[week_key(fact.desk.pair.public, at=fact.desk.week)], reads=["case-referral/0.1"],
+        keys=[week_key(fact.desk.pair.public, at=fact.desk.week)], reads=["case-referral/1.0"],
     )  # fmt: skip
     register.apply(Leaf(keys, t))
