@@ -76,8 +76,9 @@ REFUSED: Final = MappingProxyType(
         ),
         "no_route": Answer(
             422,
-            "The two countries have not signed a route, so the network does not carry this."
-            " Nothing was kept. Your country's coordinator can say what is possible.",
+            "No route between the two countries is open to organisations of these kinds, so the"
+            " network does not carry this. Nothing was kept. Your country's coordinator can say"
+            " what is possible.",
         ),
         "keys_changed": Answer(
             422,

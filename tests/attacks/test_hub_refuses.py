@@ -192,10 +192,16 @@ def test_keys_without_any_of_the_receiver_are_refused(scene: Scene) -> None:
     refused(scene, caller.submit(sealed_to(scene, [own]).body), "keys_changed")
 
 
-def test_a_proposed_route_carries_nothing(scene: Scene) -> None:
+def test_a_state_body_is_reached_on_a_route_that_nobody_has_signed(scene: Scene) -> None:
+    mission = scene.network.organisation("pk", kind="mission")
+    caller = knock(scene.hub, scene.shelter.desk)
+    refused(scene, caller.submit(scene.shelter.desk.seal(to=mission).body), "no_route")
+
+
+def test_a_civil_organisation_is_reached_on_a_proposed_route(scene: Scene) -> None:
     pakistan = scene.network.organisation("pk")
     caller = knock(scene.hub, scene.shelter.desk)
-    refused(scene, caller.submit(scene.shelter.desk.seal(to=pakistan).body), "no_route")
+    assert caller.submit(scene.shelter.desk.seal(to=pakistan).body).status_code == 202
 
 
 def test_a_pair_without_any_route_carries_nothing(scene: Scene) -> None:
@@ -346,7 +352,7 @@ def sealed_to(scene: Scene, keys: list[EncryptionKey], *, to: OrgId | None = Non
         sender=desk.org,
         to=to or scene.clinic.id,
         recipients=keys,
-        contract="case-referral/0",
+        contract="case-referral/1",
         mid=new_mid(),
         iat=now,
         exp=now + DAY,

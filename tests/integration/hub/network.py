@@ -144,7 +144,7 @@ class Network:
             sender=signer.org,
             to=self.receiver.org,
             recipients=keys,
-            contract="case-referral/0",
+            contract="case-referral/1",
             mid=mid or Mid(secrets.token_hex(16)),
             iat=now,
             exp=now + lifetime,
@@ -238,7 +238,7 @@ def _leaves(member: Member, now: int) -> Sequence[bytes]:
         heading = heading.following(statements[-1], iat=at)
         keys = [week_key(device.encryption.public, at=now)]
         statements.append(
-            keys_statement(heading, device=device.signing, keys=keys, reads=["case-referral/0.1"])
+            keys_statement(heading, device=device.signing, keys=keys, reads=["case-referral/1.0"])
         )
     return [encode_leaf(Leaf(statement, at)) for statement in statements]
 

@@ -143,7 +143,7 @@ def checked(body: bytes, now: int = NOW) -> Checked:
     """As if `body` had been an envelope; another body is another `eid`."""
     mid = Mid(body.decode().partition("/")[0])
     header = Header(
-        1, "msg", mid, ORG, DEVICE, TO, (KeyId("b" * 32),), "case-referral/0", now, now + 60,
+        1, "msg", mid, ORG, DEVICE, TO, (KeyId("b" * 32),), "case-referral/1", now, now + 60,
         NO_CHECKPOINT,
     )  # fmt: skip
     envelope = Envelope(body, header, (), b"", b"", b"", b"")

@@ -179,5 +179,5 @@ def _keys(heading: Heading, device: SigningKey, now: int) -> Statement:
     # A real X25519 public key: the contract refuses points of small order.
     public = bytes([9]) + SigningKey.generate().public[:30] + bytes([1])
     return keys_statement(
-        heading, device=device, keys=[week_key(public, at=now)], reads=["case-referral/0.1"]
+        heading, device=device, keys=[week_key(public, at=now)], reads=["case-referral/1.0"]
     )

@@ -89,7 +89,7 @@ class Desk:
             sender=self.org,
             to=to.id,
             recipients=recipients,
-            contract="receipt/1" if typ == "rcpt" else "case-referral/0",
+            contract="receipt/1" if typ == "rcpt" else "case-referral/1",
             mid=mid or new_mid(),
             iat=now,
             exp=now + lifetime,
@@ -138,7 +138,7 @@ class Organisation:
         pairs = tuple(EncryptionKeyPair.generate() for _ in range(13))
         weeks = [week_key(pair.public, at=now + n * WEEK) for n, pair in enumerate(pairs)]
         self._publish(
-            keys_statement(self.heading, device=key, keys=weeks, reads=("case-referral/0.1",))
+            keys_statement(self.heading, device=key, keys=weeks, reads=("case-referral/1.0",))
         )
         desk = Desk(self.network, self.id, key, pairs)
         self.desks.append(desk)
@@ -163,11 +163,11 @@ class Network:
             {("my", "bd"): RouteState.SIGNED, ("my", "pk"): RouteState.PROPOSED}
         )
 
-    def organisation(self, country: str, *, devices: int = 1) -> Organisation:
+    def organisation(self, country: str, *, devices: int = 1, kind: str = "ngo") -> Organisation:
         """Admit an organisation with so many desks."""
         org, root = OrgId(f"{country}-{secrets.token_hex(8)}"), SigningKey.generate()
         heading = first_heading(net=NET, org=org, iat=self.clock.now)
-        admitted = org_statement(heading, root=root, kind="ngo")
+        admitted = org_statement(heading, root=root, kind=kind)
         self.append(admitted)
         organisation = Organisation(
             self, org, root, heading.following(admitted, iat=self.clock.now)
