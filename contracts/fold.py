@@ -5,10 +5,10 @@
 
 Both desks run this over the same events and so cannot disagree, in whichever order the events
 arrived. An event comes after those it names; of several that are ready, withdrawal, safety alert
-and erasure go first, then cancellation, then a decline, then the rest, the referrer's before the
-receiver's and the smaller id before the larger. What is illegal where it stands is void: it
+and erasure go first, then cancellation, then the rest, the referrer's before the receiver's and
+the smaller id before the larger, and last a decline. What is illegal where it stands is void: it
 changes nothing, on both sides alike. What waits for a cause that has not arrived moves nothing
-yet; a withdrawal and a safety alert wait for nothing.
+yet; withdrawal, safety alert and their like (`WAIT_FOR_NOTHING`) wait for none.
 
 Pure: no clock but `now`, and of a message no more than its type, one word and two moments.
 """
@@ -62,9 +62,11 @@ _RANK: Final[Mapping[str, int]] = {
     "erasure.requested": 0,
     "erasure.confirmed": 0,
     "referral.cancelled": 1,
-    "referral.declined": 2,
+    # After the rest: where one of the receiver's desks accepts and another declines, the referrer
+    # may already have told the accepting one who the person is, and she may be on her way.
+    "referral.declined": 3,
 }
-_REST: Final = 3
+_REST: Final = 2
 
 
 class Place(StrEnum):

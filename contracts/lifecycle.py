@@ -120,8 +120,17 @@ ENDED: Final = (
 )
 ALL: Final = (*ACTIVE, *ENDED, State.WITHDRAWN, State.ERASED)
 
-# These reach the other side whatever else is late or missing, and apply in every state.
-WAIT_FOR_NOTHING: Final = frozenset({"consent.withdrawn", "contact.safety_alert"})
+# These wait for no cause: one lost envelope must not hold up what ends a referral, or a warning.
+# The table says where they are legal; a withdrawal and a safety alert are in every state.
+WAIT_FOR_NOTHING: Final = frozenset(
+    {
+        "consent.withdrawn",
+        "contact.safety_alert",
+        "erasure.requested",
+        "journey.not_met",
+        "referral.cancelled",
+    }
+)
 # A message with one of these types is sealed again until the other side has stored it.
 UNTIL_STORED: Final = frozenset(
     {"consent.withdrawn", "contact.safety_alert", "erasure.requested", "journey.not_met"}

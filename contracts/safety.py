@@ -73,6 +73,7 @@ __all__ = [
     "no_return_by_default",
     "non_punishment",
     "one_person_only",
+    "permission_holds",
     "permission_now",
     "receiver_is_safe",
     "update_is_specific",
@@ -131,6 +132,8 @@ def check_said(
     if isinstance(body, JourneyPlanned | JourneyChanged):
         found += journey_is_covered(permission)
         found += journey_is_safe(body, request=request)
+    if isinstance(body, IdentityReleased | JourneyPlanned | JourneyChanged):
+        found += permission_holds(permission, recipient=receiver, now=now)
     if isinstance(body, ConsentUpdated):
         found += update_is_specific(
             body, before=permission, recipient=receiver, now=now, request=request
@@ -181,6 +184,24 @@ def update_is_specific(
         yield Finding(Rule.NO_OVERRIDE, "second_person_missing", "second_person")
     else:
         yield from no_override(update.basis, now=now)
+
+
+def permission_holds(
+    permission: Permission | None, *, recipient: OrgId, now: int
+) -> Iterator[Finding]:
+    """What tells who somebody is goes on a right that stands now, for this receiver.
+
+    The other side may have led the case and renewed the consent: for another organisation, it
+    opens nothing to this one. A basis that nobody else has confirmed in a day is none any more.
+    """
+    try:
+        if permission is None:
+            raise Refused("consent", "consent")
+        check_release(permission, fields=frozenset(), recipient=recipient, now=now)
+    except Refused as refused:
+        yield Finding(Rule.CONSENT, "consent", refused.field)
+    if isinstance(permission, Basis):
+        yield from no_override(permission, now=now)
 
 
 def no_override(basis: Basis | None, *, now: int | None = None) -> Iterator[Finding]:

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 from contracts.country import WorkingDays
 from contracts.fold import Course, JourneyStands
-from contracts.lifecycle import ACTIVE, TAKEN_UP, Side, State
+from contracts.lifecycle import ACTIVE, Side, State
 
 HOUR: Final = 3600
 DAY: Final = 24 * HOUR
@@ -33,6 +33,7 @@ class Stage(StrEnum):
 
     ACKNOWLEDGE = "acknowledge"
     DECIDE = "decide"
+    INFORM = "inform"  # the answers to what the receiver asked; they take from its time to decide
     SERVE = "serve"
     MEET = "meet"
     ERASE = "erase"
@@ -77,16 +78,19 @@ ALLOWANCES: Final[Mapping[str, Mapping[Stage, Allowance]]] = {
     "emergency_24h": {
         Stage.ACKNOWLEDGE: Allowance(HOUR),
         Stage.DECIDE: Allowance(4 * HOUR),
+        Stage.INFORM: Allowance(4 * HOUR),
         Stage.SERVE: Allowance(24 * HOUR),
     },
     "urgent_72h": {
         Stage.ACKNOWLEDGE: Allowance(8 * HOUR),
         Stage.DECIDE: Allowance(24 * HOUR),
+        Stage.INFORM: Allowance(24 * HOUR),
         Stage.SERVE: Allowance(72 * HOUR),
     },
     "normal_14d": {
         Stage.ACKNOWLEDGE: Allowance(working_days=2),
         Stage.DECIDE: Allowance(5 * DAY),
+        Stage.INFORM: Allowance(5 * DAY),
         Stage.SERVE: Allowance(14 * DAY),
     },
 }
@@ -96,7 +100,7 @@ _AWAITED: Final[Mapping[State, Stage]] = {
     State.SENT: Stage.ACKNOWLEDGE,
     State.DELIVERED: Stage.ACKNOWLEDGE,
     State.ACKNOWLEDGED: Stage.DECIDE,
-    State.INFO_NEEDED: Stage.DECIDE,
+    State.INFO_NEEDED: Stage.INFORM,
     State.ACCEPTED: Stage.SERVE,
     State.WAITLISTED: Stage.SERVE,
 }
@@ -134,7 +138,7 @@ def _of_state(course: Course, urgency: str, arrived: int, working: WorkingDays) 
     stage = _AWAITED.get(course.state)
     if stage is None:
         return
-    by = Side.REFERRER if course.state is State.INFO_NEEDED else Side.RECEIVER
+    by = Side.REFERRER if stage is Stage.INFORM else Side.RECEIVER
     yield _due(stage, by, arrived, _by_then(stage, urgency, arrived, working))
 
 
@@ -148,7 +152,8 @@ def _by_then(stage: Stage, urgency: str, arrived: int, working: WorkingDays) -> 
 def _of_journey(course: Course) -> Iterator[Due]:
     if course.arrives is None:
         return
-    if course.journey is JourneyStands.PLANNED and course.state in TAKEN_UP:
+    # In every state: somebody may be on the road when a case ends, and be met by nobody.
+    if course.journey is JourneyStands.PLANNED:
         at = course.arrives + MEET_WITHIN  # both duty numbers at once: somebody is standing there
         yield Due(Stage.MEET, Side.RECEIVER, at, at, at)
     if course.journey is JourneyStands.NOT_MET:

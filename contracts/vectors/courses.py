@@ -19,9 +19,17 @@ from contracts.vectors.vector import Vector, now_fact
 REQUEST: Final = "request"
 LONG_AFTER: Final = NOW + 60 * 86400  # the consent of the example has ended by then
 # What a body says beside the example's; the word after the type in `Said.what` chooses.
+_NEVER_THERE: Final = tuple(
+    {"place": place, "result": "never_there"} for place in ("case_system", "paper", "backups")
+)
 _BODIES: Final[dict[str, dict[str, Any]]] = {
-    "erased": {"places": [{"place": "desk", "result": "erased"}]},
-    "held": {"places": [{"place": "desk", "result": "held", "hold": {"ground": "court_order"}}]},
+    "erased": {"places": [{"place": "desk", "result": "erased"}, *_NEVER_THERE]},
+    "held": {
+        "places": [
+            {"place": "desk", "result": "held", "hold": {"ground": "court_order"}},
+            *_NEVER_THERE,
+        ]
+    },
     "entered_in_error": {"reason": "entered_in_error"},
     "unsafe_to_continue": {"reason": "unsafe_to_continue"},
     "outcome": {"consent": example("consent.updated")["body"]["consent"] | {"feedback": "outcome"}},

@@ -59,8 +59,11 @@ const CODES = {
   silence: "outcome_awaited",
 };
 const FIRST = ["consent.withdrawn", "contact.safety_alert", "erasure.requested", "erasure.confirmed"];
-const RANKS = [FIRST, ["referral.cancelled"], ["referral.declined"]];
-const WAIT_FOR_NOTHING = ["consent.withdrawn", "contact.safety_alert"];
+const REST = 2;
+const RANKS = [FIRST, ["referral.cancelled"], [], ["referral.declined"]];
+const WAIT_FOR_NOTHING = [
+  "consent.withdrawn", "contact.safety_alert", "erasure.requested", "journey.not_met", "referral.cancelled",
+];
 const other = { referrer: "receiver", receiver: "referrer" };
 
 export function course({ events }, now) {
@@ -71,7 +74,8 @@ export function course({ events }, now) {
   renew(begun, request);
   place(begun, request, "applied");
   const waiting = new Map(rest.filter((one) => one.key !== request.key).map((one) => [one.key, one]));
-  for (let event; (event = next(waiting, begun)); ) {
+  const after = afterById([...waiting.values()]);
+  for (let event; (event = next(waiting, begun, after)); ) {
     waiting.delete(event.key);
     apply(begun, event);
   }
@@ -91,16 +95,37 @@ function moveOf(type, body) {
   return type === "referral.cancelled" && body.reason === "entered_in_error" ? `${type} ${body.reason}` : type;
 }
 
-function next(waiting, { places }) {
+function next(waiting, { places }, after) {
   const ids = new Set([...places.keys()].map((key) => key.split(" ")[1]));
   let ready = [...waiting.values()].filter(({ after }) => after.every((id) => ids.has(id)));
-  if (ready.length === 0) ready = [...waiting.values()].filter(({ type }) => WAIT_FOR_NOTHING.includes(type));
-  return ready.sort((a, b) => (order(a) < order(b) ? -1 : 1))[0];
+  if (ready.length > 0) return ready.sort((a, b) => (order(a) < order(b) ? -1 : 1))[0];
+  // Their causes are missing; one that follows another must not overtake it.
+  const stuck = [...waiting.values()].filter(({ type }) => WAIT_FOR_NOTHING.includes(type));
+  const far = (one) => followed(one, after).size;
+  return stuck.sort((a, b) => far(a) - far(b) || (order(a) < order(b) ? -1 : 1))[0];
+}
+
+function afterById(events) {
+  const after = new Map();
+  for (const one of events) after.set(one.id, new Set([...(after.get(one.id) ?? []), ...one.after]));
+  return after;
+}
+
+function followed(event, after) {
+  const found = new Set();
+  const ahead = event.after.filter((id) => after.has(id));
+  while (ahead.length > 0) {
+    const one = ahead.pop();
+    if (found.has(one)) continue;
+    found.add(one);
+    ahead.push(...[...after.get(one)].filter((id) => after.has(id)));
+  }
+  return found;
 }
 
 function order({ type, by, id }) {
   const rank = RANKS.findIndex((types) => types.includes(type));
-  return `${rank < 0 ? RANKS.length : rank} ${by === "referrer" ? 0 : 1} ${id}`;
+  return `${rank < 0 ? REST : rank} ${by === "referrer" ? 0 : 1} ${id}`;
 }
 
 const place = (found, { key }, where) => found.places.set(key, `${key} ${where}`);

@@ -109,9 +109,17 @@ def _integers(schema: Schema, _document: Schema) -> st.SearchStrategy[Any]:
 
 def _arrays(schema: Schema, document: Schema) -> st.SearchStrategy[Any]:
     items = instances(schema["items"], document)
+    if "allOf" in schema:  # one item of each kind
+        kinds = (one["contains"]["properties"] for one in schema["allOf"])
+        made = (instances(_of_kind(schema["items"], kind), document) for kind in kinds)
+        return st.tuples(*made).map(list)
     least, most = schema.get("minItems", 0), min(schema["maxItems"], 4)
     unique: Callable[[Any], str] | None = str if schema.get("uniqueItems") else None
     return st.lists(items, min_size=least, max_size=most, unique_by=unique)
+
+
+def _of_kind(items: Schema, kind: Schema) -> Schema:
+    return {**items, "properties": {**items["properties"], **kind}}
 
 
 @st.composite

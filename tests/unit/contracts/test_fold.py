@@ -62,14 +62,14 @@ from tests.unit.contracts.courses import (
 FIRST = (
     ("consent.withdrawn", "contact.safety_alert", "erasure.requested", "erasure.confirmed"),
     ("referral.cancelled",),
-    ("referral.declined",),
 )
+LAST = ("referral.declined",)
 
 
 def rank(event: Told) -> tuple[int, bool]:
     """A second reading of the order of concurrent events."""
     place = next((n for n, types in enumerate(FIRST) if event.type in types), len(FIRST))
-    return place, event.by is RECEIVER
+    return place + (event.type in LAST), event.by is RECEIVER
 
 
 def names(events: Sequence[Told]) -> tuple[EventId, ...]:
@@ -291,6 +291,14 @@ def test_an_event_that_does_not_wait_for_its_cause() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(WAIT_FOR_NOTHING))
+def test_one_lost_envelope_holds_up_what_ends_a_referral_or_warns(name: str) -> None:
+    by = RECEIVER if name == "journey.not_met" else REFERRER
+    event = made(Move(name), by=by, number=7, after=[MISSING])
+    course = fold(REQUEST, [event, *chain(*TO_IN_PROGRESS)])
+    assert course.places[event.key] is not Place.WAITING
+
+
+@pytest.mark.parametrize("name", ["consent.withdrawn", "contact.safety_alert"])
 @pytest.mark.parametrize("by", Side)
 def test_a_withdrawal_or_alert_that_waits(name: str, by: Side) -> None:
     event = made(Move(name), by=by, number=7, after=[MISSING])

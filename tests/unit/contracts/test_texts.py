@@ -370,6 +370,12 @@ def test_the_code_words_are_told_before_they_are_agreed(text: str, found: bool) 
     assert repeats(text, replace(NOBODY, code_words=words)) == found
 
 
+def test_a_code_word_of_two_chinese_characters() -> None:
+    draft = replace(NOBODY, code_words=CodeWords("蓝伞", "是"))
+    assert repeats("先说蓝伞再走", draft)
+    assert not repeats("她是安全的", draft)
+
+
 def test_a_code_word_that_stands_in_every_text() -> None:
     assert not repeats("yes, she agreed", replace(NOBODY, code_words=CodeWords("yes", "no")))
 
@@ -390,10 +396,15 @@ def test_few_digits_here_and_there_are_taken_for_a_short_number() -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [("demo.user88", "her name there is demo user 88"), ("DemoUserOnly", "she is demouseronly")],
+    [
+        ("demo.user88", "her name there is demo user 88"),
+        ("DemoUser", "she is demouser"),
+        ("zq123", "she is zq123"),
+    ],
 )
 def test_an_account_is_told(value: str, text: str) -> None:
     assert repeats(text, reached("messenger", value))
+    assert not repeats("She has an account there.", reached("messenger", value))
 
 
 @pytest.mark.parametrize("text", ["2003-04-12", "12/04/2003", "4.12.2003", "12/4/03", "12/04/2546"])

@@ -81,7 +81,7 @@ AWAITED = {
     State.SENT: (Stage.ACKNOWLEDGE, Side.RECEIVER),
     State.DELIVERED: (Stage.ACKNOWLEDGE, Side.RECEIVER),
     State.ACKNOWLEDGED: (Stage.DECIDE, Side.RECEIVER),
-    State.INFO_NEEDED: (Stage.DECIDE, Side.REFERRER),
+    State.INFO_NEEDED: (Stage.INFORM, Side.REFERRER),
     State.ACCEPTED: (Stage.SERVE, Side.RECEIVER),
     State.WAITLISTED: (Stage.SERVE, Side.RECEIVER),
 }
@@ -96,10 +96,15 @@ def test_a_state_in_which_nobody_is_waited_for_or_the_wrong_side_is(state: State
 @pytest.mark.parametrize("state", OVER)
 @pytest.mark.parametrize("urgency", URGENCIES)
 def test_a_referral_that_has_ended_and_still_nags(state: State, urgency: str) -> None:
-    ended = course(state, second_by=ARRIVED, journey=JourneyStands.PLANNED, arrives=ARRIVED)
-    found = due_of(ended, urgency=urgency)
+    found = due_of(course(state, second_by=ARRIVED), urgency=urgency)
     assert all(due.stage is Stage.SECOND_PERSON for due in found)
     assert bool(found) == (state is State.COMPLETED)  # there the lead can still renew the basis
+
+
+@pytest.mark.parametrize("state", State)
+def test_somebody_is_on_the_road_when_a_case_ends(state: State) -> None:
+    travelling = course(state, journey=JourneyStands.PLANNED, arrives=ARRIVED)
+    assert Stage.MEET in {due.stage for due in due_of(travelling)}
 
 
 @pytest.mark.parametrize(
@@ -126,7 +131,12 @@ def test_an_urgency_of_a_newer_version_is_not_left_without_a_term() -> None:
 
 def test_every_urgency_has_every_term_in_the_order_of_the_stages() -> None:
     for urgency in URGENCIES:
-        assert list(ALLOWANCES[urgency]) == [Stage.ACKNOWLEDGE, Stage.DECIDE, Stage.SERVE]
+        assert list(ALLOWANCES[urgency]) == [
+            Stage.ACKNOWLEDGE,
+            Stage.DECIDE,
+            Stage.INFORM,
+            Stage.SERVE,
+        ]
 
 
 # Working days
