@@ -1,57 +1,52 @@
-"""A case as both desks see it: the fold of its events, and finding one by what people say aloud.
+"""A case as both desks see it: the agreement's fold over what this desk holds, and nothing else.
 
-The fold is pure and is run anew whenever something arrives, so it does not matter in which order
-things arrived: both ends, holding the same events, come to the same state. It sees who said what
-and how far the request has come on its way; it never sees what was written.
+A desk takes a case's state from here. The fold is run anew whenever something arrives, so the
+order of arrival does not matter; it sees who said what and how far the request has come on its
+way, never what was written. Finding a case by what people say aloud is here too.
 
-    folded = fold(case.side, entries)
+    course = course_of(case, entries, now=now)
     case = find_case(rows.cases(), "7K2M9Q")
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from broker.desk.errors import DeskError
-from broker.desk.records import Case, Entry, Place, Sending
+from broker.desk.records import Case, Entry, Sending
 from broker.desk.store import Rows
-from contracts.errors import Refused
+from contracts.envelope import MAX_LIFETIME
+from contracts.fold import Course, Place, fold, offered, seen
+from contracts.fold import heads as heads_of
 from contracts.identifiers import EventId
-from contracts.lifecycle import (
-    EVENT_OF_MESSAGE,
-    FIRST_STATE,
-    Event,
-    Side,
-    State,
-    allowed_answers,
-    check_author,
-    may_come_later,
-    next_state,
+from contracts.lifecycle import ENDS_WITH_CONSENT, EVENT_TYPES, Move, Side, State, Way
+
+ACKNOWLEDGE: Final = Move("referral.acknowledged")
+ACCEPT: Final = Move("referral.accepted")
+# What tells of the person: it leaves only while her consent stands and nothing has ended the case.
+DISCLOSES: Final = frozenset(
+    {
+        "referral.requested",
+        "referral.info_provided",
+        "identity.released",
+        "journey.planned",
+        "journey.changed",
+    }
 )
-
-HOUR: Final = 3600
-
-# How long a receiver may take, seconds: until a human has seen it, until it is decided.
-ACKNOWLEDGE_WITHIN: Final[Mapping[str, int]] = {
-    "emergency_24h": HOUR,
-    "urgent_72h": 8 * HOUR,
-    "normal_14d": 48 * HOUR,
-}
-DECIDE_WITHIN: Final[Mapping[str, int]] = {
-    "emergency_24h": 4 * HOUR,
-    "urgent_72h": 24 * HOUR,
-    "normal_14d": 120 * HOUR,
-}
+# In these states nothing more of her is told.
+TOLD_ENOUGH: Final = frozenset(
+    {State.WITHDRAWN, State.ERASED, State.CANCELLED, State.ENTERED_IN_ERROR, State.DECLINED}
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Folded:
-    """A case's state and where each of its events stands."""
+class Claim:
+    """Which desk of our organisation is at work on a case, and as which role."""
 
-    state: State
-    places: Mapping[EventId, Place]
+    device: str
+    ours: bool  # this very desk
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,51 +55,94 @@ class CaseView:
 
     case: Case
     entries: tuple[Entry, ...]
-    answers: tuple[Event, ...]  # what may be answered now, empty for the referrer
+    course: Course
+    moves: tuple[Move, ...]  # what we may say now, exactly
 
 
-def fold(side: Side, entries: Sequence[Entry]) -> Folded:
-    """The state after all that is known, as the desk on `side` sees it.
+def course_of(case: Case, entries: Sequence[Entry], *, now: int) -> Course:
+    """The course of a case as its side sees it now."""
+    return seen(folded(case, entries), side=case.side, now=now, way=_way(entries))
 
-    Each event is placed once the events named in its `after` have been. Of several that are
-    ready, a decline goes before the rest and then the smaller id, on both desks alike.
-    """
-    request = next((entry for entry in entries if entry.is_request), None)
-    state = _on_its_way(side, request)
-    places = {request.id: Place.APPLIED} if request is not None else {}
-    open_ = {entry.id: entry for entry in entries if entry.type in EVENT_OF_MESSAGE}
-    while ready := _next_ready(open_, places, state):
-        try:
-            check_author(EVENT_OF_MESSAGE[ready.type], _author(side, ready))
-            state = next_state(state, EVENT_OF_MESSAGE[ready.type])
-            places[ready.id] = Place.APPLIED
-        except Refused:
-            places[ready.id] = Place.VOID
-        del open_[ready.id]
-    waiting = dict.fromkeys(open_, Place.WAITING)
-    return Folded(_expired(state, request), {**places, **waiting})
+
+def folded(case: Case, entries: Sequence[Entry]) -> Course:
+    """The fold of a case's events: what both sides agree on, without a clock."""
+    request = next(entry for entry in entries if entry.is_request)
+    events = (entry.told(case.side) for entry in entries if _is_event(entry))
+    return fold(request.told(case.side), events)
 
 
 def refold(rows: Rows, case: Case, *, now: int, why: str = "") -> Case:
     """Bring a case and its entries up to date with what is stored; the case as it is then."""
     entries = rows.entries(case.row)
-    folded = fold(case.side, entries)
+    course = course_of(case, entries, now=now)
     for entry in entries:
-        place = folded.places.get(entry.id, entry.place)
-        if place is not entry.place:
-            rows.update_entry(replace(entry, place=place))
-    changed = replace(case, state=folded.state, why=why or case.why, changed=now)
-    if changed.state not in (State.FAILED, State.EXPIRED):
-        changed = replace(changed, why="")
+        placed = _placed(entry, case.side, course)
+        if placed != entry:
+            rows.update_entry(placed)
+    failed = course.state in (State.FAILED, State.EXPIRED)
+    changed = replace(
+        case,
+        state=course.state,
+        lead=course.lead,
+        until=course.consent_until,
+        why=(why or case.why) if failed else "",
+    )
+    changed = replace(changed, changed=now)
     rows.update_case(changed)
     return changed
 
 
-def newest(entries: Iterable[Entry]) -> tuple[EventId, ...]:
-    """The applied events that no other applied event follows: what a new one names as `after`."""
-    applied = [entry for entry in entries if entry.place is Place.APPLIED]
-    followed = {event for entry in applied for event in entry.after}
-    return tuple(sorted(entry.id for entry in applied if entry.id not in followed))
+def end_with_consent(rows: Rows, *, now: int) -> None:
+    """Let the cases end that nobody took up before their consent did."""
+    for case in rows.cases():
+        waits = case.state in (State.DRAFT, State.SENT, *ENDS_WITH_CONSENT)
+        if waits and case.until <= now:
+            refold(rows, case, now=now, why="consent_ran_out")
+
+
+def leaves_until(case: Case, message_type: str, *, now: int) -> int:
+    """Until when a message of a case may travel, Unix seconds; `now` where it must not leave."""
+    if message_type not in DISCLOSES:
+        return now + MAX_LIFETIME
+    return now if case.state in TOLD_ENOUGH else max(now, min(now + MAX_LIFETIME, case.until))
+
+
+def heads(case: Case, entries: Sequence[Entry]) -> tuple[EventId, ...]:
+    """The newest applied events: what a new one names as `after`."""
+    course = folded(case, entries)
+    events = [entry.told(case.side) for entry in entries if _is_event(entry)]
+    return heads_of(course, events)
+
+
+def moves(course: Course, *, side: Side, now: int) -> tuple[Move, ...]:
+    """What this side may say now. Accepting what was not acknowledged says both, one by one."""
+    allowed = offered(course, side=side, now=now)
+    if ACKNOWLEDGE not in allowed or now >= course.consent_until:
+        return allowed
+    return (allowed[0], ACCEPT, *allowed[1:])
+
+
+def claim_of(
+    entries: Iterable[Entry], *, device: str, in_force: Collection[str] | None = None
+) -> Claim | None:
+    """Who of us has claimed the case; the earliest claim counts until it is given back or on.
+
+    `in_force` names our devices that can be used now: what another one claims, or was handed, is
+    free, or a lost computer would hold its cases for ever. None asks no such question.
+    """
+    holder = ""
+    events = [entry for entry in entries if entry.type == "org.event" and entry.own]
+    # Within one second a desk claims before it gives back.
+    for entry in sorted(events, key=lambda one: (one.at, one.word != "claimed", one.id)):
+        if entry.word == "claimed":
+            holder = holder if _can_hold(holder, in_force) else entry.device
+        elif entry.word in ("released", "reassigned") and holder == entry.device:
+            holder = entry.to_device
+    return Claim(holder, holder == device) if _can_hold(holder, in_force) else None
+
+
+def _can_hold(device: str, in_force: Collection[str] | None) -> bool:
+    return bool(device) and (in_force is None or device in in_force)
 
 
 def find_case(cases: Iterable[Case], reference: str) -> Case:
@@ -146,66 +184,47 @@ def in_order(entries: Sequence[Entry]) -> tuple[Entry, ...]:
     return tuple(placed)
 
 
-def view(rows: Rows, case: Case) -> CaseView:
+def view(rows: Rows, case: Case, *, now: int) -> CaseView:
     """The case with its events."""
-    answers = allowed_answers(case.state) if case.side is Side.RECEIVER else ()
-    return CaseView(case, in_order(rows.entries(case.row)), answers)
-
-
-def answer_due(case: Case) -> int | None:
-    """By when the receiver should act next, Unix seconds; None where nothing is awaited."""
-    if case.state in (State.DRAFT, State.SENT, State.DELIVERED):
-        return case.began + ACKNOWLEDGE_WITHIN.get(case.urgency, 48 * HOUR)
-    if case.state is State.ACKNOWLEDGED:
-        return case.began + DECIDE_WITHIN.get(case.urgency, 120 * HOUR)
-    return None
+    entries = rows.entries(case.row)
+    course = course_of(case, entries, now=now)
+    shown = replace(case, state=course.state, lead=course.lead)
+    return CaseView(shown, in_order(entries), course, moves(course, side=case.side, now=now))
 
 
 _HEARD: Final = str.maketrans({"O": "0", "I": "1", "L": "1"})
 
-# What the request's way means for the referrer's case, in the order in which it is told.
-_TOLD: Final[Mapping[Sending, tuple[Event, ...]]] = {
-    Sending.KEPT: (),
-    Sending.SUPERSEDED: (),
-    Sending.RECEIVED: (Event.HUB_ACCEPTED,),  # a colleague's desk sent it; it came by the hub
-    Sending.ACCEPTED: (Event.HUB_ACCEPTED,),
-    Sending.STORED: (Event.HUB_ACCEPTED, Event.STORED),
-    Sending.FAILED: (Event.HUB_REFUSED,),
-    Sending.EXPIRED: (),  # told last: an answer that came proves that it was delivered
+# What the request's way means for the referrer's case.
+_TOLD: Final[Mapping[Sending, frozenset[Way]]] = {
+    Sending.KEPT: frozenset(),
+    Sending.SUPERSEDED: frozenset(),
+    Sending.GIVEN_UP: frozenset(),
+    Sending.RECEIVED: frozenset({Way.HUB_ACCEPTED}),  # a colleague's desk sent it; the hub had it
+    Sending.ACCEPTED: frozenset({Way.HUB_ACCEPTED}),
+    Sending.STORED: frozenset({Way.HUB_ACCEPTED, Way.STORED}),
+    Sending.FAILED: frozenset({Way.HUB_REFUSED}),
+    Sending.EXPIRED: frozenset({Way.LAPSED}),
 }
 
 
-def _on_its_way(side: Side, request: Entry | None) -> State:
-    state = FIRST_STATE[side]
-    if side is Side.REFERRER and request is not None:
-        for event in _TOLD[request.sending]:
-            state = next_state(state, event)
-    return state
+def _way(entries: Iterable[Entry]) -> frozenset[Way]:
+    request = next(entry for entry in entries if entry.is_request)
+    return _TOLD[request.sending]
 
 
-def _expired(state: State, request: Entry | None) -> State:
-    if request is None or request.sending is not Sending.EXPIRED:
-        return state
-    undelivered = state in (State.DRAFT, State.SENT)
-    return next_state(state, Event.EXPIRED) if undelivered else state
+def _is_event(entry: Entry) -> bool:
+    """What was taken back before it left was never said, unless the request itself was."""
+    return entry.is_request or (entry.type in EVENT_TYPES and entry.sending is not Sending.GIVEN_UP)
 
 
-def _next_ready(
-    open_: Mapping[EventId, Entry], places: Mapping[EventId, Place], state: State
-) -> Entry | None:
-    ready = [
-        entry
-        for entry in open_.values()
-        if all(event in places for event in entry.after)
-        and not may_come_later(state, EVENT_OF_MESSAGE[entry.type])
-    ]
-    return min(ready, key=_rank, default=None)
-
-
-def _rank(entry: Entry) -> tuple[bool, EventId]:
-    return EVENT_OF_MESSAGE[entry.type] is not Event.DECLINED, entry.id
-
-
-def _author(side: Side, entry: Entry) -> Side:
-    other = Side.REFERRER if side is Side.RECEIVER else Side.RECEIVER
-    return side if entry.own else other
+def _placed(entry: Entry, side: Side, course: Course) -> Entry:
+    """The entry where the fold put it; why it is void is kept unless its sending says more."""
+    if not _is_event(entry):
+        given_up = entry.sending is Sending.GIVEN_UP
+        return replace(entry, place=Place.VOID, code="") if given_up else entry
+    key = entry.told(side).key
+    place = course.places.get(key, Place.WAITING)
+    if place is Place.VOID:
+        return replace(entry, place=place, code=course.void[key])
+    code = entry.code if entry.place is place else ""
+    return replace(entry, place=place, code=code)

@@ -222,13 +222,15 @@ class DirectoryClient:
             content=dump_json(dict(parameters)),
             headers={"Content-Type": "application/json", "Accept": "application/json"},
         )
-        try:
-            page = json.loads(_checked(answer).content)
-        except (ValueError, RecursionError):  # the latter: brackets within brackets, for ever
-            raise DeskError("directory_unreadable") from None
-        if not isinstance(page, dict):
-            raise DeskError("directory_unreadable")
-        return page
+        return _shown_object(answer)
+
+    def service(self, service_id: str) -> Mapping[str, Any]:
+        """One service as it is listed. Raises `HubRefused` where there is none, `Unreachable`."""
+        headers = {"Accept": "application/json"}
+        path = f"/services/{service_id}"
+        return _shown_object(
+            _request(self._http, self._line, "GET", path, content=b"", headers=headers)
+        )
 
     def publish(self, statement: Statement) -> int:
         """Add a statement to the log; its place there. Raises `HubRefused`, `Unreachable`."""
@@ -325,6 +327,16 @@ def _checked(answer: _Answer) -> _Answer:
     if not 400 <= answer.status < 500 or answer.status in (408, 429) or not code:
         raise Unreachable(_retry_after(answer.retry_after))
     raise HubRefused(code, _member(answer, "field"))
+
+
+def _shown_object(answer: _Answer) -> Mapping[str, Any]:
+    try:
+        found = json.loads(_checked(answer).content)
+    except (ValueError, RecursionError):  # the latter: brackets within brackets, for ever
+        raise DeskError("directory_unreadable") from None
+    if not isinstance(found, dict):
+        raise DeskError("directory_unreadable")
+    return found
 
 
 def _fields(answer: _Answer, *, limit: int = _MAX_ANSWER) -> JsonObject:

@@ -83,19 +83,22 @@ def run(command: Sequence[str], line: bytes) -> int:
 
 
 def line_for(rows: Rows, entry_row: str, *, demonstration: bool) -> bytes:
-    """What the system reads: the case's names, who said it, and the message as it was received."""
+    """What the system reads: the case's names, who said it, and the message as it was received.
+
+    A message apart from any case has null where the case's names would stand.
+    """
     entry = rows.entry(entry_row)
-    case = rows.case(entry.case_row)
+    case = rows.case(entry.case_row) if entry.case_row else None
     message: JsonInput = parse_object(rows.message(entry_row), limit=MAX_MESSAGE)
     return (
         dump_json(
             {
                 "demo": demonstration,
-                "reference": case.spoken,
-                "referral_ref": case.ref,
-                "from": case.peer,
-                "side": case.side.value,
-                "state": case.state.value,
+                "reference": case.spoken if case is not None else None,
+                "referral_ref": case.ref if case is not None else None,
+                "from": case.peer if case is not None else entry.peer,
+                "side": case.side.value if case is not None else None,
+                "state": case.state.value if case is not None else None,
                 "place": entry.place.value,
                 "received_at": utc_text(entry.kept),
                 "message": message,

@@ -12,6 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+from broker.desk.answering import ask_for_missing
+from broker.desk.cases import end_with_consent
 from broker.desk.client import Unreachable
 from broker.desk.errors import DeskError
 from broker.desk.outbox import Delivered, deliver
@@ -41,11 +43,15 @@ def tick(desk: Desk, *, eager: bool = False) -> Round:
     forget_old_weeks(desk, now=now)
     with desk.store.writing() as rows:
         rows.sweep(surely_past(desk.log, now=now))
+        end_with_consent(rows, now=now)
     if isinstance(trouble, HardStop) or _is(trouble, "not_admitted"):
         return Round(troubles=_some(trouble))
+    first = deliver(desk, eager=eager, warnings=True)  # no flood of mail delays a withdrawal
     received, hindrance = _fetch(desk)
+    _ask_for_missing(desk)
     delivered = _deliver(desk, eager=eager)
-    return Round(delivered, received, _some(trouble, hindrance, delivered.trouble))
+    troubles = _some(trouble, hindrance, first.trouble, delivered.trouble)
+    return Round(_sum(first, delivered), received, troubles)
 
 
 def _follow(desk: Desk) -> Failure | None:
@@ -71,6 +77,13 @@ def _fetch(desk: Desk) -> tuple[Received, Failure | None]:
         return Received(), DeskError("hub_unreachable")
     except Failure as trouble:  # the directory too old, a hard stop, a hub that is not ours
         return Received(), trouble
+
+
+def _ask_for_missing(desk: Desk) -> None:
+    now = desk.clock()
+    with desk.store.writing() as rows:
+        for case in rows.cases():
+            ask_for_missing(rows, desk, case, now=now)
 
 
 def _deliver(desk: Desk, *, eager: bool) -> Delivered:

@@ -15,6 +15,8 @@ from typing import Final
 
 from broker.service.failures import Failure
 from contracts.errors import ContractError
+from contracts.safety import Finding
+from contracts.sentences import SENTENCES as SAFETY_SENTENCES
 
 
 class DeskError(Failure):
@@ -37,6 +39,16 @@ def from_contract(error: ContractError) -> DeskError:
     if error.code in SENTENCES and not _open_words(error.code) - {"field"}:
         return DeskError(error.code, field=error.field)
     return DeskError("rule_broken", rule=error.code.replace("_", " "), field=error.field or "it")
+
+
+def from_finding(finding: Finding) -> DeskError:
+    """A safety rule that is not kept, in its own sentence."""
+    return DeskError(finding.code, field=field_words(finding.field))
+
+
+def field_words(field: str) -> str:
+    """A declared member's name for people."""
+    return field.strip("/").replace("_", " ").replace("/", ", ") or "it"
 
 
 def sentence(code: str, **details: str | int) -> str:
@@ -91,6 +103,9 @@ SENTENCES: Final[Mapping[str, str]] = {
     "ourselves": "{org} is your own organisation. Nothing was queued.",
     "no_route": "No signed agreement carries referrals between {ours} and {theirs}. Nothing was "
     "queued; a coordinator can tell you about the route.",
+    "route_not_for_state": "The agreement between {ours} and {theirs} is proposed and not signed: "
+    "civil organisations may refer to one another, state bodies not yet. Nothing was queued; a "
+    "coordinator can tell you about the route.",
     "route_suspended": "New referrals between {ours} and {theirs} are suspended; running cases "
     "go on. Nothing was queued; phone them or your coordinator.",
     "stale_mirror": "The directory has not been reached for {hours} hours, so nobody's keys can "
@@ -104,12 +119,10 @@ SENTENCES: Final[Mapping[str, str]] = {
     # what is sent
     "no_keys": "{org} cannot receive yet: it has no desk with keys valid today. "
     "Nothing was queued; phone them instead.",
-    "not_json": "The referral is not JSON that can be read unambiguously. Nothing was queued; "
+    "not_json": "This is not JSON that can be read unambiguously. Nothing was queued; "
     "`rujukan send --example` prints a complete one to edit.",
     "schema": "The referral breaks the agreed form: {problems}. Nothing was queued; correct it "
     "and try again.",
-    "consent": "The consent does not cover this (in {field}): it must name exactly this recipient, "
-    "be in force, and list everything that is told. Nothing was queued; ask the person again.",
     "too_large": "This is larger than an envelope may be. Nothing was queued; shorten the note.",
     "rule_broken": "A rule of the network forbids this ({rule}, in {field}). Nothing was queued.",
     # cases
@@ -117,7 +130,41 @@ SENTENCES: Final[Mapping[str, str]] = {
     "ambiguous": "There are several cases {ref}: name the organisation too, as in {hint}.",
     "illegal_transition": "This case is {state}: it cannot be answered so. Nothing was sent; "
     "possible now: {allowed}.",
-    "not_receiver": "You sent this referral; only the organisation that received it answers it.",
+    "wrong_author": "Only the other organisation can say this in this case ({move}). Nothing was "
+    "sent.",
+    "wrong_author_lead": "Only the organisation that leads this case can say this, and that is the "
+    "other one ({move}). Nothing was sent; phone them.",
+    "consent_not_standing": "The consent for this case has run out. Nothing was sent. Ask the "
+    "person again and send the updated consent first.",
+    "identity_not_released": "Name and contact have not been released in this case, and a journey "
+    "comes after that. Nothing was sent.",
+    "journey_not_planned": "No journey has been planned in this case. Nothing was sent.",
+    "lead_not_offered": "The lead has not been offered to you. Nothing was sent; ask the referrer "
+    "to offer it.",
+    "erasure_not_asked": "Nobody has asked your organisation to erase this. Nothing was sent.",
+    "erasure_asked_of_both": "The other organisation has yet to confirm its own erasure. Nothing "
+    "was sent.",
+    "outcome_awaited": "The person agreed that the outcome is told, and it has not been. Nothing "
+    "was sent. Wait for it, or cancel.",
+    "not_said_in_a_case": "{type} is not said within a case. Nothing was sent.",
+    "not_said_apart": "{type} is said within a case only. Nothing was sent; give the case's six "
+    "characters.",
+    "claimed_by_colleague": "A colleague's desk has claimed this case. Nothing was sent; talk to "
+    "them, or have them give it back.",
+    "version_unsupported": "{org} has a desk that reads an older version of these messages only. "
+    "Nothing was queued; phone them, and ask them to update.",
+    "void": "This has no effect: it crossed with another message or came out of turn. Both desks "
+    "know; nothing is lost.",
+    "cause_missing": "An earlier message that this one follows has not arrived. It was asked for; "
+    "phone them if it does not come.",
+    "consent_ran_out": "The person's consent ran out before anybody took this up. It has ended; "
+    "ask the person again and send anew.",
+    "corridor_unmet": "Something that the two countries ask for is not there yet: {unmet}. Nothing "
+    "was sent. See to it, then confirm what only a person can know; `rujukan send --check` lists "
+    "all of it.",
+    "not_said_again": "This tells of the person, and the consent for it no longer stands or the "
+    "case has ended. Nothing was sent.",
+    "no_message": "There is no message of ours with this number in this case.",
     # answers of the hub about one envelope
     "not_an_organisation_id": "An organisation is named by its id, such as "
     "my-0123456789abcdef. `rujukan find` shows it.",
@@ -161,6 +208,8 @@ SENTENCES: Final[Mapping[str, str]] = {
     "expired": "This was not delivered in time and will not be any more. Phone them, or send anew.",
     "consent_expired": "The consent ran out before this could be sent, so it was not. Ask the "
     "person again and send anew.",
+    # safety rules, in the agreement's own sentences
+    **SAFETY_SENTENCES,
 }
 
 

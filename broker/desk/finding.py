@@ -72,6 +72,20 @@ def find(desk: Desk, wanted: Wanted) -> Page:
     return Page(total if isinstance(total, int) else len(found), found)
 
 
+def org_of_listing(service: Mapping[str, Any]) -> OrgId | None:
+    """The organisation of this network that a listed service names as its own, if it names one."""
+    organisation = service.get("organization")
+    listed = organisation if isinstance(organisation, dict) else {}
+    identifiers = listed.get("organization_identifiers", [])
+    for one in identifiers if isinstance(identifiers, list) else []:
+        if isinstance(one, dict) and one.get("identifier_scheme") == SCHEME:
+            try:
+                return parse_org_id(_text(one.get("identifier")))
+            except ContractError:
+                return None
+    return None
+
+
 def _register(desk: Desk) -> Register:
     """The log as far as it is known: a search need not fail where only the log is old."""
     with contextlib.suppress(DirectoryUnreachable):
@@ -93,7 +107,7 @@ def _parameters(wanted: Wanted) -> Mapping[str, str]:
 def _found(item: Mapping[str, Any], register: Register, *, now: int) -> Found:
     organisation = item.get("organization")
     listed = organisation if isinstance(organisation, dict) else {}
-    org = _org(listed)
+    org = org_of_listing(item)
     return Found(
         service_id=_text(item.get("id")),
         name=_text(item.get("name")),
@@ -101,17 +115,6 @@ def _found(item: Mapping[str, Any], register: Register, *, now: int) -> Found:
         org=org,
         can_receive=org is not None and register.can_receive(org, now),
     )
-
-
-def _org(organisation: Mapping[str, Any]) -> OrgId | None:
-    identifiers = organisation.get("organization_identifiers", [])
-    for one in identifiers if isinstance(identifiers, list) else []:
-        if isinstance(one, dict) and one.get("identifier_scheme") == SCHEME:
-            try:
-                return parse_org_id(_text(one.get("identifier")))
-            except ContractError:
-                return None
-    return None
 
 
 def _text(value: object) -> str:

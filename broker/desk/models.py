@@ -27,12 +27,13 @@ CASE: Final = Table(
     Column("sealed", LargeBinary, nullable=False),
 )
 
-# One event of a case: what was said (`message`, never rewritten) and how it fares (`sealed`).
+# One event of a case, or a message apart from any: what was said (`message`, final once it has
+# left) and how it fares (`sealed`).
 ENTRY: Final = Table(
     "entry",
     METADATA,
     _row(),
-    Column("case_row", ForeignKey("case.row"), nullable=False, index=True),
+    Column("case_row", ForeignKey("case.row"), index=True),
     Column("event_index", LargeBinary, nullable=False, unique=True),
     Column("message", LargeBinary, nullable=False),
     Column("sealed", LargeBinary, nullable=False),
@@ -50,6 +51,7 @@ LETTER: Final = Table(
     Column("message", LargeBinary),
     Column("due_at", Integer, index=True),
     Column("claimed_until", Integer, nullable=False, server_default="0"),
+    Column("entry_index", LargeBinary, index=True),  # empty for letters older than the column
 )
 
 # What was received, so that it is shown once; with the receipt that answered it.

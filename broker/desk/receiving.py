@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
+from broker.desk.answering import answer_repeat, answer_resend, answer_voids
+from broker.desk.arrived import Arrived
 from broker.desk.client import Lease
-from broker.desk.inbox import Arrived, take_message, take_receipt
+from broker.desk.inbox import take_message, take_receipt
 from broker.desk.keyring import KEPT_AFTER_WEEK, secrets
 from broker.desk.outbox import Outgoing, keep
 from broker.desk.records import Entry, Seen, Unreadable
@@ -31,6 +33,7 @@ from contracts.messages import (
     CONTRACTS,
     RECEIPT_CONTRACT,
     Receipt,
+    parse_message,
     render_receipt,
 )
 from contracts.sealing import Verified, decrypt, verify_envelope
@@ -175,10 +178,25 @@ def _store(desk: Desk, verified: Verified, *, now: int) -> Taken:
             return Taken(Fate.ACKNOWLEDGE, receipt=True)
         _expect_contract(verified, CONTRACT)
         entry = take_message(rows, arrived, org=desk.org, now=now)
+        _answer(rows, desk, arrived, entry, now=now)
         receipt = "" if verified.own else _receipt(verified.envelope, "stored", now=now)
         _remember(rows, arrived, receipt=receipt, now=now)
         _send_receipt(rows, desk, verified.envelope, receipt, now=now)
     return Taken(Fate.ACKNOWLEDGE, entry=entry)
+
+
+def _answer(rows: Rows, desk: Desk, arrived: Arrived, entry: Entry | None, *, now: int) -> None:
+    """What this desk says to it by itself; a colleague's desk answers for what it sent."""
+    if arrived.sender == desk.org:
+        return
+    if entry is None:
+        known = rows.entry_of(arrived.sender, parse_message(arrived.data).id)
+        if known is not None:
+            answer_repeat(rows, desk, known, now=now)
+    elif entry.case_row:
+        answer_voids(rows, desk, entry.case_row, now=now)
+    elif entry.type == "resend_request":
+        answer_resend(rows, desk, entry, now=now)
 
 
 def _arrived(verified: Verified, data: bytes) -> Arrived:
@@ -191,6 +209,8 @@ def _arrived(verified: Verified, data: bytes) -> Arrived:
         re=header.re,
         exp=header.exp,
         data=data,
+        device=header.device,
+        iat=header.iat,
     )
 
 

@@ -13,9 +13,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
+from contracts.bodies import MessageProblem, OrgEvent
 from contracts.encoding import dump_json
-from contracts.identifiers import Eid, EventId, Mid, OrgId, Ref, spoken_reference
+from contracts.fold import Place, Told, told
+from contracts.identifiers import Eid, EventId, KeyId, Mid, OrgId, Ref, spoken_reference
 from contracts.lifecycle import Side, State
+from contracts.messages import Message
+from contracts.times import unix_seconds
 
 T = TypeVar("T")
 
@@ -31,15 +35,8 @@ class Sending(StrEnum):
     FAILED = "failed"  # refused for good
     EXPIRED = "expired"  # not delivered within its lifetime
     SUPERSEDED = "superseded"  # sealed again under a new number
+    GIVEN_UP = "given_up"  # taken back before the hub had it
     RECEIVED = "received"  # not sent by this desk at all
-
-
-class Place(StrEnum):
-    """Whether an event has moved its case."""
-
-    APPLIED = "applied"
-    WAITING = "waiting"  # its cause has not arrived
-    VOID = "void"  # illegal where it stands; both sides agree on that
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +54,8 @@ class Case:
     began: int
     changed: int
     why: str = ""  # code of what made it fail
+    lead: Side = Side.REFERRER
+    until: int = 0  # when the consent or basis ends
 
     @property
     def spoken(self) -> str:
@@ -66,7 +65,12 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One event of a case; its message is opened separately."""
+    """One event of a case, or one message apart from any (`case_row` ""); opened separately.
+
+    `word`, `moment`, `second_by` and `feedback` are what the fold needs of the message, so that a
+    case is folded without opening what people wrote. `device` is the desk that said it, known for
+    what desks of one organisation tell each other.
+    """
 
     row: str
     case_row: str
@@ -78,12 +82,77 @@ class Entry:
     kept: int
     sending: Sending
     place: Place = Place.APPLIED
-    code: str = ""
+    code: str = ""  # why it failed, or is void
+    word: str = ""
+    moment: int | None = None
+    second_by: int | None = None
+    feedback: str = ""
+    device: str = ""
+    peer: str = ""  # apart from a case only: with whom
+    to_device: str = ""  # the desk of ours to which a case is handed on
 
     @property
     def is_request(self) -> bool:
         """Whether it began the case."""
         return self.type == REQUESTED
+
+    def told(self, side: Side) -> Told:
+        """The event as the fold sees it; `side` is ours."""
+        return Told(
+            id=self.id,
+            type=self.type,
+            by=side if self.own else side.other,
+            at=unix_seconds(self.at),
+            after=self.after,
+            word=self.word,
+            moment=self.moment,
+            second_by=self.second_by,
+            feedback=self.feedback,
+        )
+
+
+def new_entry(
+    message: Message,
+    *,
+    row: str,
+    case_row: str,
+    own: bool,
+    kept: int,
+    sending: Sending,
+    device: KeyId | None = None,
+    peer: str = "",
+) -> Entry:
+    """The record of a message that was just read or written; its place is the fold's to say."""
+    seen = told(message, by=Side.REFERRER)
+    return Entry(
+        row=row,
+        case_row=case_row,
+        id=message.id,
+        type=message.type,
+        own=own,
+        after=message.after,
+        at=message.at,
+        kept=kept,
+        sending=sending,
+        word=_word(message) or seen.word,
+        moment=seen.moment,
+        second_by=seen.second_by,
+        feedback=seen.feedback,
+        device=device or "",
+        peer=peer,
+        to_device=_to_device(message),
+    )
+
+
+def _word(message: Message) -> str:
+    """What an annotation is about: the event of a problem, the kind of an organisation's event."""
+    if isinstance(message.body, MessageProblem):
+        return message.body.about or ""
+    return message.body.kind if isinstance(message.body, OrgEvent) else ""
+
+
+def _to_device(message: Message) -> str:
+    return (message.body.to_device or "") if isinstance(message.body, OrgEvent) else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +174,8 @@ class Letter:
     resealed: int = 0
     overdue: bool = False  # not stored there in time
     colleagues: bool = False  # another desk of ours sent it and looks after it
+    unsealed: bool = False  # to be sealed anew as soon as that can be done; `eid` "": never was
+    why: str = ""  # code of what keeps back an envelope that is not given up
 
     @property
     def is_receipt(self) -> bool:
@@ -132,6 +203,9 @@ class Early:
     re: Mid | None
     exp: int
     message: str
+    device: str = ""
+    type: str = ""  # of a message that waits for its case
+    kept: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +243,7 @@ def parse_record(cls: type[T], content: bytes, row: str | None = None) -> T:
 
 _RESTORED: Final = {
     "side": Side,
+    "lead": Side,
     "sending": Sending,
     "place": Place,
     "after": tuple,

@@ -1,155 +1,148 @@
-"""Sending a referral and answering one: every reason to refuse comes before anything is kept.
+"""Sending a referral: every reason to refuse comes before anything is kept.
 
     sent = send_referral(desk, to=org, body=body)
-    sent = answer(desk, case, Event.ACCEPTED, {"focal_role": "caseworker"})
 
-Both only seal and keep; `outbox.deliver` sends. The checks are the sender's half of what the hub
-and the receiver check again: the hub cannot see a consent, and the receiver would have read what
-it should not have been sent. Consent is never filled in by the program.
+Only seals and keeps; `outbox.deliver` sends. The checks are the sender's half of what the hub and
+the receiver check again: the hub cannot see a consent, and the receiver would have read what it
+should not have been sent. Consent is never filled in by the program.
 """
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from nacl.utils import random
 
-from broker.desk.cases import newest, refold
-from broker.desk.errors import DeskError, from_contract
+from broker.desk.errors import DeskError, from_contract, from_finding
 from broker.desk.inbox import new_case
-from broker.desk.outbox import Outgoing, keep
-from broker.desk.records import Case, Entry, Place, Sending
+from broker.desk.outbox import Outgoing, keep, keep_unsealed
+from broker.desk.peers import check_ourselves, check_recipient, parse_org, register_with
+from broker.desk.receivers import receiver_of
+from broker.desk.records import Case, Sending, new_entry
 from broker.desk.store import Rows, new_row
-from broker.desk.unlocking import FRESH_FOR, Desk
-from broker.mirror import DirectoryUnreachable
-from contracts.consent import check_consent
+from broker.desk.unlocking import Desk
+from contracts.ages import Minority, minority
+from contracts.bodies import Body, IdentityReleased, ReferralRequested
+from contracts.country import LawProfile
 from contracts.encoding import JsonObject
 from contracts.envelope import MAX_LIFETIME
 from contracts.errors import ContractError
-from contracts.identifiers import EventId, OrgId, Ref, country_of, parse_org_id
-from contracts.lifecycle import Event, Side, allowed_answers, messages_for
+from contracts.identifiers import EventId, OrgId, Ref, country_of
 from contracts.messages import (
-    Body,
     Message,
-    ReferralRequested,
     new_message,
     problems_in_body,
     read_body,
     render_message,
 )
-from contracts.register import Register
-from contracts.routing import RouteState, RouteTable
-from contracts.times import unix_seconds, utc_text
+from contracts.safety import Finding, Weight, check_request
+from contracts.texts import findings as findings_in_text
+from contracts.times import utc_text
+from countries.corridor import Corridor, Requirement, check, outstanding
+from countries.law import law_profile
 
-TYPES: Mapping[Event, str] = {
-    Event.ACKNOWLEDGED: "referral.acknowledged",
-    Event.ACCEPTED: "referral.accepted",
-    Event.DECLINED: "referral.declined",
-}
-# Before sealing, the log is asked unless that was this many seconds ago: a colleague's new desk
-# should get its copy too.
-NEWS = 10
 MOST_PROBLEMS = 5  # named in one sentence; a form shows them all
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What was kept to be sent: the case as it stands now, and the types of its messages."""
+    """What was kept to be sent: the types of its messages, and the case as it stands now.
 
-    case: Case
+    `case` is None for a message apart from any. `remarks` are findings that refuse nothing: what
+    both desks show, and what a caseworker is asked to look at again.
+    """
+
     types: tuple[str, ...]
+    case: Case | None = None
+    remarks: tuple[Finding, ...] = ()
 
 
-def send_referral(desk: Desk, *, to: str, body: JsonObject, service: str | None = None) -> Sent:
+def send_referral(
+    desk: Desk,
+    *,
+    to: str,
+    body: JsonObject,
+    service: str | None = None,
+    identity: IdentityReleased | None = None,
+    confirmed: Collection[str] = (),
+) -> Sent:
     """Check, seal and keep a new referral. Raises `DeskError`; nothing is queued then.
 
-    `body` is that of `referral.requested`; `service` fills in its `to`.
+    `body` is that of `referral.requested`; `service` fills in its `to`. `identity` is the draft
+    of what is told after acceptance: no note may repeat a word of it. `confirmed` names what the
+    two countries ask for and somebody has seen to (codes of `countries.requirements`).
     """
-    recipient = _org(to)
+    recipient = parse_org(to)
     now = desk.clock()
     register = register_with(desk, recipient, now=now)
     check_ourselves(register, desk, now=now)
     check_recipient(register, desk.routes, ours=desk.org, to=recipient, now=now)
     request = read_request(with_service(body, service))
+    found = findings(desk, request, to=recipient, identity=identity, now=now)
+    refuse(found)
+    refuse_unmet(corridor_of(desk, request, to=recipient, confirmed=confirmed))
     try:
-        check_consent(request, recipient=recipient, now=now)
-        return _keep_request(desk, request, to=recipient, now=now)
+        case = _keep_request(desk, request, to=recipient, now=now)
     except ContractError as error:
         raise from_contract(error) from None
+    return Sent(("referral.requested",), case, found)
 
 
-def answer(desk: Desk, case: Case, event: Event, body: JsonObject) -> Sent:
-    """Check, seal and keep an answer; accepting what nobody has acknowledged sends both messages.
-
-    `body` is that of the answer's message. Raises `DeskError`; nothing is queued then.
-    """
-    if case.side is not Side.RECEIVER:
-        raise DeskError("not_receiver")
-    now = desk.clock()
-    register = register_with(desk, case.peer, now=now)
-    check_ourselves(register, desk, now=now)
-    if not register.can_receive(case.peer, now):
-        raise DeskError("cannot_receive_yet", org=case.peer)
-    read_answer(TYPES[event], body)
-    with desk.store.writing() as rows:
-        current = rows.case(case.row)
-        steps = messages_for(current.state, event)
-        if not steps:
-            raise _cannot(current)
-        try:
-            for step in steps:
-                _keep_answer(rows, desk, current, step, _body_for(step, event, body), now=now)
-        except ContractError as error:
-            raise from_contract(error) from None
-        return Sent(refold(rows, current, now=now), tuple(TYPES[step] for step in steps))
+def findings(
+    desk: Desk,
+    request: ReferralRequested,
+    *,
+    to: OrgId,
+    identity: IdentityReleased | None = None,
+    now: int,
+) -> tuple[Finding, ...]:
+    """Every safety rule that is not kept by this request to this organisation."""
+    profiles = profiles_of(request, ours=desk.org, theirs=to)
+    child = minority(request.person.age_band, profiles) is Minority.CHILD
+    receiver = receiver_of(desk, to, request.to.service_id, ask_listing=child)
+    return (
+        *check_request(request, receiver=receiver, profiles=profiles, now=now),
+        *findings_in_text(request, identity=identity),
+    )
 
 
-def fresh_register(desk: Desk) -> Register:
-    """Who is who as of today. Raises `DeskError("stale_mirror")` and `HardStop`."""
-    try:
-        desk.log.ensure_fresh(NEWS)
-    except DirectoryUnreachable:
-        raise DeskError("stale_mirror", hours=FRESH_FOR // 3600) from None
-    return desk.log.register
+def profiles_of(
+    request: ReferralRequested, *, ours: OrgId, theirs: OrgId
+) -> tuple[LawProfile, ...]:
+    """The law of every country of this network that the referral touches."""
+    countries = {country_of(ours), country_of(theirs)}
+    countries |= {request.where.now.country, request.where.wants.country}
+    return tuple(law_profile(country) for country in sorted(countries))
 
 
-def register_with(desk: Desk, to: OrgId, *, now: int) -> Register:
-    """The same, after one more look where `to` seems unable to receive: it may have just joined."""
-    register = fresh_register(desk)
-    if register.can_receive(to, now):
-        return register
-    with contextlib.suppress(DirectoryUnreachable):
-        desk.log.sync()
-    return desk.log.register
+def refuse(found: tuple[Finding, ...]) -> None:
+    """Raise the first finding that refuses, as a sentence."""
+    for finding in found:
+        if finding.weight is Weight.REFUSE:
+            raise from_finding(finding)
 
 
-def check_ourselves(register: Register, desk: Desk, *, now: int) -> None:
-    """Whether this desk may sign today, so that a refusal comes here and not from the hub."""
-    if register.organisation(desk.org) is None:
-        raise DeskError("not_admitted")
-    devices = register.usable_devices(desk.org, now)
-    if all(device.key_id != desk.ring.device for device in devices):
-        raise DeskError("device_not_in_force")
+def corridor_of(
+    desk: Desk, request: ReferralRequested, *, to: OrgId, confirmed: Collection[str] = ()
+) -> tuple[Requirement, ...]:
+    """What the two countries ask for before this is sent, each with its source."""
+    known = desk.log.register.organisation(to)
+    corridor = Corridor.of(
+        request,
+        ours=country_of(desk.org),
+        theirs=country_of(to),
+        receiver_kind="" if known is None else known.kind,
+    )
+    return check(corridor, confirmed=confirmed, routes=desk.routes)
 
 
-def check_recipient(
-    register: Register, routes: RouteTable, *, ours: OrgId, to: OrgId, now: int
-) -> None:
-    """Whether a new referral may go there. Raises `DeskError` with the reason."""
-    if to == ours:
-        raise DeskError("ourselves", org=to)
-    if register.organisation(to) is None:
-        raise DeskError("unknown_organisation", org=to)
-    countries = {"ours": country_of(ours), "theirs": country_of(to)}
-    state = routes.state(country_of(ours), country_of(to))
-    if state is RouteState.SUSPENDED:
-        raise DeskError("route_suspended", **countries)
-    if state is not RouteState.SIGNED:
-        raise DeskError("no_route", **countries)
-    if not register.can_receive(to, now):
-        raise DeskError("cannot_receive_yet", org=to)
+def refuse_unmet(requirements: Collection[Requirement]) -> None:
+    """Raise for what still stands in the way, by code and the role that sees to it."""
+    unmet = outstanding(requirements)
+    if unmet:
+        named = ", ".join(f"{item.code} ({item.who.replace('_', ' ')})" for item in unmet)
+        raise DeskError("corridor_unmet", unmet=named)
 
 
 def with_service(body: JsonObject, service: str | None) -> JsonObject:
@@ -159,13 +152,13 @@ def with_service(body: JsonObject, service: str | None) -> JsonObject:
 
 def read_request(body: JsonObject) -> ReferralRequested:
     """The typed request, or `DeskError("schema")` naming fields and rules, never a value."""
-    found = read_answer("referral.requested", body)
+    found = read_typed("referral.requested", body)
     if not isinstance(found, ReferralRequested):
         raise DeskError("schema", problems="type")
     return found
 
 
-def read_answer(message_type: str, body: JsonObject) -> Body:
+def read_typed(message_type: str, body: JsonObject) -> Body:
     """The typed body of any message, checked as the other side will check it."""
     problems = problems_in_body(message_type, body)
     if problems:
@@ -178,49 +171,23 @@ def read_answer(message_type: str, body: JsonObject) -> Body:
         raise from_contract(error) from None
 
 
-def _keep_request(desk: Desk, request: ReferralRequested, *, to: OrgId, now: int) -> Sent:
-    message = new_message(
-        request, event_id=EventId(_hex()), referral_ref=Ref(_hex()), at=utc_text(now)
-    )
-    data = render_message(message)
-    case = new_case(message, request, peer=to, own=True, now=now)
-    # Never delivered after the consent has run out, however long the hub is away.
-    exp = min(now + MAX_LIFETIME, unix_seconds(request.consent.expires_at))
-    with desk.store.writing() as rows:
-        rows.add_case(case)
-        _keep_event(rows, desk, case, message, data, exp=exp, now=now)
-    return Sent(case, (message.type,))
-
-
-def _keep_answer(
-    rows: Rows, desk: Desk, case: Case, event: Event, body: JsonObject, *, now: int
+def keep_in_case(
+    rows: Rows,
+    desk: Desk,
+    case: Case,
+    message: Message,
+    *,
+    exp: int,
+    now: int,
+    sealed: bool = True,
 ) -> None:
-    message = new_message(
-        read_answer(TYPES[event], body),
-        event_id=EventId(_hex()),
-        referral_ref=case.ref,
-        at=utc_text(now),
-        after=newest(rows.entries(case.row)),
-    )
+    """Keep an event of ours and the envelope that carries it; part of the caller's transaction.
+
+    `sealed` False: nothing can be sealed today, the outbox does it as soon as it can.
+    """
     data = render_message(message)
-    _keep_event(rows, desk, case, message, data, exp=now + MAX_LIFETIME, now=now)
-    refold(rows, rows.case(case.row), now=now)
-
-
-def _keep_event(
-    rows: Rows, desk: Desk, case: Case, message: Message, data: bytes, *, exp: int, now: int
-) -> None:
-    entry = Entry(
-        row=new_row(),
-        case_row=case.row,
-        id=message.id,
-        type=message.type,
-        own=True,
-        after=message.after,
-        at=message.at,
-        kept=now,
-        sending=Sending.KEPT,
-        place=Place.WAITING if message.after else Place.APPLIED,
+    entry = new_entry(
+        message, row=new_row(), case_row=case.row, own=True, kept=now, sending=Sending.KEPT
     )
     rows.add_entry(entry, author=desk.org, message=data)
     outgoing = Outgoing(
@@ -231,34 +198,25 @@ def _keep_event(
         case_row=case.row,
         entry_row=entry.row,
     )
-    keep(rows, desk, outgoing, now=now)
+    if sealed:
+        keep(rows, desk, outgoing, now=now)
+    else:
+        keep_unsealed(rows, desk, outgoing, now=now)
 
 
-def _body_for(step: Event, event: Event, body: JsonObject) -> JsonObject:
-    """The acknowledgement that goes before an acceptance is by the role that accepts."""
-    return body if step is event else {"by_role": body["focal_role"]}
-
-
-def _cannot(case: Case) -> DeskError:
-    allowed = [_VERBS[event] for event in allowed_answers(case.state)]
-    return DeskError(
-        "illegal_transition", state=case.state.value, allowed=", ".join(allowed) or "nothing"
-    )
-
-
-_VERBS: Mapping[Event, str] = {
-    Event.ACKNOWLEDGED: "acknowledge",
-    Event.ACCEPTED: "accept",
-    Event.DECLINED: "decline",
-}
-
-
-def _org(text: str) -> OrgId:
-    try:
-        return parse_org_id(text)
-    except ContractError:
-        raise DeskError("not_an_organisation_id") from None
-
-
-def _hex() -> str:
+def new_id() -> str:
+    """128 random bits, in hexadecimal digits: an event, a referral."""
     return random(16).hex()
+
+
+def _keep_request(desk: Desk, request: ReferralRequested, *, to: OrgId, now: int) -> Case:
+    message = new_message(
+        request, event_id=EventId(new_id()), referral_ref=Ref(new_id()), at=utc_text(now)
+    )
+    case = new_case(message, request, peer=to, own=True, now=now)
+    # Never delivered after the consent has run out, however long the hub is away.
+    exp = min(now + MAX_LIFETIME, case.until)
+    with desk.store.writing() as rows:
+        rows.add_case(case)
+        keep_in_case(rows, desk, case, message, exp=exp, now=now)
+    return case

@@ -1,8 +1,8 @@
-"""What the desk's commands print: one JSON value and one text for each kind of answer.
+"""What the desk's commands print in lists: one JSON value and one text for each kind of answer.
 
-Lists carry no narrative: who, which service, how urgent, where it stands. A message is shown only
-by `show`, and its note only when it is asked for by itself. Where the network is a demonstration,
-every output says so. Nothing here decides or reads anything.
+Lists carry no narrative: who, which service, how urgent, where it stands. Where the network is a
+demonstration, every output says so. Nothing here decides or reads anything; one case is shown by
+`shown_cases`.
 """
 
 from __future__ import annotations
@@ -10,30 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
-from broker.desk.cases import CaseView
 from broker.desk.courier import Round
 from broker.desk.errors import sentence
 from broker.desk.finding import Found, Page
-from broker.desk.records import Case, Entry, Place, Sending
+from broker.desk.records import Case, Entry, Sending
 from broker.desk.standing import Outstanding, Standing
-from contracts.encoding import JsonInput, JsonObject, JsonValue
-from contracts.lifecycle import Event, Side
+from contracts.encoding import JsonInput
+from contracts.fold import Place
+from contracts.lifecycle import Side
 from contracts.root import RootFile
+from contracts.timers import Level
 from contracts.times import utc_text
 
 Shown = dict[str, JsonInput]
-
-VERBS: Mapping[Event, str] = {
-    Event.ACKNOWLEDGED: "acknowledge",
-    Event.ACCEPTED: "accept",
-    Event.DECLINED: "decline",
-}
-_ANSWERS: Mapping[Event, str] = {
-    Event.ACKNOWLEDGED: "acknowledge --role ROLE",
-    Event.ACCEPTED: "accept --role ROLE",
-    Event.DECLINED: "decline --reason REASON --next-step STEP",
-}
-WITHHELD = "(a note; `show --note` opens it)"
 
 
 def labelled(root: RootFile, value: Mapping[str, JsonInput], text: str) -> tuple[Shown, str]:
@@ -55,6 +44,8 @@ def case_json(case: Case) -> Shown:
         "urgency": case.urgency,
         "service_id": case.service,
         "needs": list(case.needs),
+        "lead": case.lead.value,
+        "consent_until": utc_text(case.until),
         "began": utc_text(case.began),
         "changed": utc_text(case.changed),
         "why": sentence(case.why) if case.why else None,
@@ -63,53 +54,34 @@ def case_json(case: Case) -> Shown:
 
 def case_line(case: Case) -> str:
     """A case as one line."""
-    way = "to  " if case.side is Side.REFERRER else "from"
+    to = "to  " if case.side is Side.REFERRER else "from"
     needs = ", ".join(case.needs)
-    return f"{case.spoken}  {case.state:<12}  {way} {case.peer}  {case.urgency:<13}  {needs}"
+    return f"{case.spoken}  {case.state:<12}  {to} {case.peer}  {case.urgency:<13}  {needs}"
 
 
-def inbox_text(cases: Iterable[Case]) -> str:
-    """All cases, newest change first."""
-    lines = [case_line(case) for case in cases]
-    return "\n".join(lines) or "No case yet."
+def inbox_text(cases: Iterable[Case], apart: Iterable[Entry]) -> str:
+    """All cases, newest change first, then what belongs to no case."""
+    lines = [case_line(case) for case in cases] or ["No case yet."]
+    found = [apart_line(entry) for entry in apart]
+    return "\n".join([*lines, "", "Apart from any case:", *found] if found else lines)
 
 
-def entry_json(entry: Entry, message: JsonObject, *, note: bool) -> Shown:
-    """One event with what was said."""
+def apart_line(entry: Entry) -> str:
+    """A message that belongs to no case as one line."""
+    to = "to  " if entry.own else "from"
+    return f"{entry.id}  {entry.at}  {to} {entry.peer}  {entry.type} ({way(entry)})"
+
+
+def apart_json(entry: Entry) -> Shown:
+    """A message that belongs to no case, without what it says."""
     return {
+        "id": entry.id,
         "type": entry.type,
+        "peer": entry.peer,
         "by": "us" if entry.own else "them",
         "at": entry.at,
         "sending": entry.sending.value,
-        "place": entry.place.value,
-        "why": sentence(entry.code) if entry.code else None,
-        "message": message if note else without_note(message),
     }
-
-
-def case_text(view: CaseView, messages: Mapping[str, JsonObject], *, note: bool) -> str:
-    """A case with its messages, for a person."""
-    case = view.case
-    lines = [case_line(case), f"whole reference {case.ref}, service {case.service}"]
-    if case.why:
-        lines.append(sentence(case.why))
-    for entry in view.entries:
-        who = "we" if entry.own else "they"
-        lines += ["", f"{entry.at}  {entry.type}, said {who} ({_way(entry)})"]
-        message = messages[entry.row] if note else without_note(messages[entry.row])
-        lines += _indented(message.get("body"), 1)
-    if view.answers:
-        lines += ["", "You can answer:"]
-        lines += [f"  rujukan answer {case.spoken} {_ANSWERS[event]}" for event in view.answers]
-    return "\n".join(lines)
-
-
-def without_note(message: JsonObject) -> JsonObject:
-    """The message with its free text closed."""
-    body = message.get("body")
-    if not isinstance(body, dict) or "note" not in body:
-        return message
-    return message | {"body": body | {"note": WITHHELD}}
 
 
 def found_json(found: Found) -> Shown:
@@ -181,21 +153,61 @@ def moment(seconds: int) -> str:
 _KINDS: Mapping[str, str] = {
     "not_sent": "is kept here and not yet accepted by the hub",
     "not_stored": "was sent, but their desk has not confirmed it: phone them",
-    "answer_us": "waits for your answer",
-    "answer_them": "has had no answer in time: phone them",
     "failed": "did not arrive",
+    "unknown_case": "is a warning about a case that this desk does not know: phone them",
+    "gap": "waits for an earlier message that has not come: phone them",
+    "ours_acknowledge": "waits for your first sign that somebody has seen it",
+    "theirs_acknowledge": "has had no sign that anybody has seen it: phone them",
+    "ours_decide": "waits for your decision",
+    "theirs_decide": "has had no decision in time: phone them",
+    "ours_inform": "waits for your answers to their questions",
+    "theirs_inform": "has had no answers to your questions in time: phone them",
+    "ours_serve": "was accepted and should have begun",
+    "theirs_serve": "was accepted and has not begun in time: phone them",
+    "ours_meet": "JOURNEY: say whether the person was met, and phone the other duty desk",
+    "theirs_meet": "JOURNEY: nobody has said that the person was met. Phone both duty desks now",
+    "ours_erase": "waits for you to confirm the erasure or name the legal hold",
+    "theirs_erase": "has had no confirmation of the erasure: phone them",
+    "ours_second_person": "was decided by one person alone: a second one must confirm it",
+    "theirs_second_person": "was decided by one person alone and never confirmed: phone them",
+}
+# A second focal person and the alternatives help at these stages.
+_ESCALATED = ("_acknowledge", "_decide", "_serve")
+_LEVELS: Mapping[Level, str] = {
+    Level.AWAITED: "         ",
+    Level.REMIND: "OVERDUE  ",
+    Level.SECOND_PERSON: "OVERDUE, tell your second focal person  ",
+    Level.TELL_BOTH: "OVERDUE, tell the referrer with the alternatives already agreed  ",
 }
 
 
 def _outstanding_json(one: Outstanding) -> Shown:
-    why = one.why or None
-    return {**case_json(one.case), "kind": one.kind, "overdue": one.overdue, "reason": why}
+    head = case_json(one.case) if one.case is not None else {"peer": one.peer}
+    return {
+        **head,
+        "kind": one.kind,
+        "type": one.type or None,
+        "overdue": one.overdue,
+        "due": None if one.at is None else utc_text(one.at),
+        "level": one.level.name.lower(),
+        "reason": one.why or None,
+    }
+
+
+def _level(one: Outstanding) -> Level:
+    """How far a breach has gone; where nobody else can help, people are told to telephone."""
+    if not one.overdue:
+        return Level.AWAITED
+    return one.level if one.kind.endswith(_ESCALATED) else Level.REMIND
 
 
 def _outstanding_text(one: Outstanding) -> str:
-    late = "OVERDUE  " if one.overdue else "         "
+    late = _LEVELS[_level(one)]
+    name = one.case.spoken if one.case is not None else "(no case)"
+    what = f" {one.type}" if one.type and one.type != "referral.requested" else ""
+    due = "" if one.at is None or one.overdue else f", by {moment(one.at)}"
     why = f": {one.why}" if one.why else ""
-    return f"{late}{one.case.spoken} ({one.case.peer}) {_KINDS[one.kind]}{why}"
+    return f"{late}{name} ({one.peer}){what} {_KINDS[one.kind]}{due}{why}"
 
 
 def _age_text(age: int | None) -> str:
@@ -211,32 +223,14 @@ _SENDING: Mapping[Sending, str] = {
     Sending.FAILED: "failed",
     Sending.EXPIRED: "not delivered in time",
     Sending.SUPERSEDED: "sealed again",
+    Sending.GIVEN_UP: "taken back before it left",
     Sending.RECEIVED: "received",
 }
 
 
-def _way(entry: Entry) -> str:
-    way = _SENDING[entry.sending]
+def way(entry: Entry) -> str:
+    """How far a message has come, in words."""
+    said = _SENDING[entry.sending]
     if entry.place is Place.WAITING:
-        return f"{way}; waits for an earlier message"
-    return f"{way}; without effect" if entry.place is Place.VOID else way
-
-
-def _indented(value: JsonValue, depth: int) -> list[str]:
-    """JSON as an outline; what people wrote cannot leave its line or rewrite the screen."""
-    if isinstance(value, dict):
-        lines = []
-        for name, inner in value.items():
-            plain = not isinstance(inner, dict | list)
-            head = f"{'  ' * depth}{name}:"
-            lines += [f"{head} {_plain(inner)}"] if plain else [head, *_indented(inner, depth + 1)]
-        return lines
-    if isinstance(value, list):
-        return [line for item in value for line in _indented(item, depth)]
-    return [f"{'  ' * depth}{_plain(value)}"]
-
-
-def _plain(value: JsonValue) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return "".join(letter if letter.isprintable() else " " for letter in str(value))
+        return f"{said}; waits for an earlier message"
+    return f"{said}; without effect" if entry.place is Place.VOID else said

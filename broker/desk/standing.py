@@ -8,38 +8,52 @@ but for asking the hub whether it is there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
-from broker.desk.cases import answer_due
+from broker.desk.cases import course_of
 from broker.desk.client import Unreachable
 from broker.desk.errors import sentence
-from broker.desk.records import Case, Letter, Sending
+from broker.desk.inbox import warnings_waiting
+from broker.desk.records import Case, Entry, Letter, Sending
 from broker.desk.store import Rows
 from broker.desk.unlocking import Desk
 from broker.desk.weeks import weeks_ahead
 from broker.service.failures import Failure
-from contracts.lifecycle import Side, State
+from contracts.country import WorkingDays
+from contracts.fold import Place
+from contracts.identifiers import OrgId, country_of
+from contracts.lifecycle import UNTIL_STORED, Side, State
+from contracts.timers import Due, Level, dues
+from countries.packs import COUNTRIES
+from countries.working import working_days
 
 # Seconds after which what the hub has not taken is a caseworker's business, not a bad line's.
 SENT_WITHIN: Final = 5 * 60
-_OPEN = (State.DRAFT, State.SENT, State.DELIVERED, State.ACKNOWLEDGED)
 
 
 @dataclass(frozen=True, slots=True)
 class Outstanding:
-    """One case that somebody must act on, and why, as a code (`KINDS` in the docstrings below).
+    """One thing that somebody must act on, and why, as a code.
 
-    `not_sent`: the hub has not accepted it; `not_stored`: the recipient has not confirmed it in
-    time, phone them; `answer_us`: we should answer; `answer_them`: they should have answered by
-    now; `failed`: it will not arrive, `why` says the reason as a sentence.
+    `not_sent`: the hub has not accepted it; `not_stored`: the recipient has not confirmed it,
+    phone them; `failed`: it will not arrive; `gap`: an event waits for one that never came;
+    `unknown_case`: a warning came about a case that this desk does not know. `why` says as a sentence why an envelope failed, or what keeps one back that is not given up. The
+    rest are what the agreement's timers await, as `ours_acknowledge`, `theirs_erase` and so on,
+    with `at` when it is due, Unix seconds, and `level` how far the breach has gone. `peer` is
+    with whom; `case` is None apart from any case.
     """
 
-    case: Case
     kind: str
     overdue: bool
+    peer: OrgId
+    case: Case | None = None
     why: str = ""
+    at: int | None = None
+    level: Level = Level.AWAITED
+    type: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +76,14 @@ def look(desk: Desk) -> Standing:
         letters = rows.letters()
         cases = {case.row: case for case in rows.cases()}
         found = [
-            *_of_letters(letters, cases, now=now),
-            *_of_cases(cases.values(), now=now),
+            *_of_letters(rows, letters, cases, now=now),
+            *(one for case in cases.values() for one in _of_case(rows, desk, case, now=now)),
             *_of_lost(rows, letters, cases),
+            *_of_warnings(rows, desk),
         ]
         waiting, refused = rows.handovers(), rows.rejected()
     return Standing(
-        outstanding=tuple(sorted(found, key=lambda one: (not one.overdue, one.case.began))),
+        outstanding=tuple(sorted(found, key=_urgency)),
         hub_reachable=_reachable(desk),
         mirror_age=None if desk.log.synced_at is None else max(0, now - desk.log.synced_at),
         weeks_ahead=_weeks(desk, now=now),
@@ -78,41 +93,87 @@ def look(desk: Desk) -> Standing:
     )
 
 
+def working_in(country: str, *, now: int) -> WorkingDays:
+    """A country's working days for what is due around now."""
+    if country not in COUNTRIES:  # outside this network nothing is known but the weekend
+        return WorkingDays(country, "UTC", frozenset({5, 6}))
+    year = datetime.fromtimestamp(now, UTC).year
+    return working_days(country, years=(year - 1, year, year + 1))
+
+
+def due_in(desk: Desk, case: Case, entries: tuple[Entry, ...], *, now: int) -> tuple[Due, ...]:
+    """What the agreement's timers await in a case, of either side."""
+    receiver = case.peer if case.side is Side.REFERRER else desk.org
+    return dues(
+        course_of(case, entries, now=now),
+        urgency=case.urgency,
+        arrived=case.began,
+        working=working_in(country_of(receiver), now=now),
+    )
+
+
+def _urgency(one: Outstanding) -> tuple[bool, int, int]:
+    began = one.case.began if one.case is not None else 0
+    return not one.overdue, -one.level, one.at or began
+
+
 def _of_letters(
-    letters: Iterable[Letter], cases: dict[str, Case], *, now: int
-) -> Iterable[Outstanding]:
+    rows: Rows, letters: Iterable[Letter], cases: dict[str, Case], *, now: int
+) -> Iterator[Outstanding]:
     for letter in letters:
         if letter.is_receipt:
             continue
+        entry, case = rows.entry(letter.entry_row), cases.get(letter.case_row)
         if letter.state is Sending.KEPT:
-            late = now - letter.kept >= SENT_WITHIN
-            yield Outstanding(cases[letter.case_row], "not_sent", overdue=late)
-        elif letter.state is Sending.ACCEPTED and letter.overdue:
-            yield Outstanding(cases[letter.case_row], "not_stored", overdue=True)
+            late = now - letter.kept >= SENT_WITHIN or letter.kept > now or letter.overdue
+            yield Outstanding("not_sent", late, letter.to, case, why=_why(letter), type=entry.type)
+        elif letter.state is Sending.ACCEPTED and _phone(letter, entry):
+            kind, late = "not_stored", letter.overdue
+            yield Outstanding(kind, late, letter.to, case, why=_why(letter), type=entry.type)
 
 
-def _of_cases(cases: Iterable[Case], *, now: int) -> Iterable[Outstanding]:
-    for case in cases:
-        due = answer_due(case)
-        if case.state not in _OPEN or due is None:
-            continue
-        if case.side is Side.RECEIVER:
-            yield Outstanding(case, "answer_us", overdue=due <= now)
-        elif due <= now:
-            yield Outstanding(case, "answer_them", overdue=True)
+def _why(letter: Letter) -> str:
+    return sentence(letter.why) if letter.why else ""
+
+
+def _phone(letter: Letter, entry: Entry) -> bool:
+    """What keeps somebody safe stands on the list until it is stored there, not only when late."""
+    return letter.overdue or entry.type in UNTIL_STORED
+
+
+def _of_case(rows: Rows, desk: Desk, case: Case, *, now: int) -> Iterator[Outstanding]:
+    entries = rows.entries(case.row)
+    for due in due_in(desk, case, entries, now=now):
+        level = due.level(now)
+        ours = due.by is case.side
+        if ours or level is not Level.AWAITED:
+            kind = f"{'ours' if ours else 'theirs'}_{due.stage}"
+            overdue = level is not Level.AWAITED
+            yield Outstanding(kind, overdue, case.peer, case, at=due.at, level=level)
+    if any(entry.place is Place.WAITING and entry.code for entry in entries):
+        yield Outstanding("gap", True, case.peer, case)
 
 
 def _of_lost(
     rows: Rows, letters: Iterable[Letter], cases: dict[str, Case]
-) -> Iterable[Outstanding]:
+) -> Iterator[Outstanding]:
     """What will not arrive; a request that was answered all the same has arrived."""
     gone = (Sending.FAILED, Sending.EXPIRED)
     for letter in letters:
         if letter.state not in gone or letter.is_receipt:
             continue
-        case, entry = cases[letter.case_row], rows.entry(letter.entry_row)
-        if not entry.is_request or case.state in (State.FAILED, State.EXPIRED):
-            yield Outstanding(case, "failed", overdue=True, why=sentence(entry.code))
+        case, entry = cases.get(letter.case_row), rows.entry(letter.entry_row)
+        lost = case is None or case.state in (State.FAILED, State.EXPIRED)
+        if not entry.is_request or lost:
+            why = sentence(entry.code)
+            yield Outstanding("failed", True, letter.to, case, why=why, type=entry.type)
+
+
+def _of_warnings(rows: Rows, desk: Desk) -> Iterator[Outstanding]:
+    """What this desk confirmed as stored and cannot apply: it does not know the case."""
+    for one in warnings_waiting(rows.early()):
+        if one.sender != desk.org:
+            yield Outstanding("unknown_case", True, one.sender, type=one.type)
 
 
 def _reachable(desk: Desk) -> bool:

@@ -137,6 +137,11 @@ class Rows:
         found = select(ENTRY).where(ENTRY.c.case_row == case_row).order_by(literal_column("rowid"))
         return tuple(map(self._entry, self._db.execute(found)))
 
+    def apart(self) -> tuple[Entry, ...]:
+        """The messages that belong to no case, as this desk came to know them."""
+        found = select(ENTRY).where(ENTRY.c.case_row.is_(None)).order_by(literal_column("rowid"))
+        return tuple(map(self._entry, self._db.execute(found)))
+
     def entry(self, row: str) -> Entry:
         """The entry of a row that another record names."""
         return self._entry(self._db.execute(select(ENTRY).where(ENTRY.c.row == row)).one())
@@ -155,7 +160,7 @@ class Rows:
     def add_entry(self, entry: Entry, *, author: OrgId, message: bytes) -> None:
         """Keep a new event. Raises `IntegrityError` where (author, id) is known."""
         clear = {
-            "case_row": entry.case_row,
+            "case_row": entry.case_row or None,
             "event_index": self._archive.index("event", author, entry.id),
             "message": self._archive.seal("entry.message", entry.row, message),
         }
@@ -164,6 +169,12 @@ class Rows:
     def update_entry(self, entry: Entry) -> None:
         """Replace how it fares; what was said stays."""
         self._update(ENTRY, entry.row, sealed=render_record(entry))
+
+    def rewrite(self, entry: Entry, *, message: bytes) -> None:
+        """Replace what was said too: only while nobody else has it."""
+        content = self._archive.seal("entry.message", entry.row, message)
+        clear = {"message": content}
+        self._update(ENTRY, entry.row, sealed=render_record(entry), clear=clear)
 
     # Letters
 
@@ -174,6 +185,12 @@ class Rows:
     def letter(self, row: str) -> Letter:
         """The letter of a row."""
         return self._letter(self._db.execute(_letters().where(LETTER.c.row == row)).one())
+
+    def letters_of(self, entry_row: str) -> tuple[Letter, ...]:
+        """The envelopes that carried one entry, in no order."""
+        carries = LETTER.c.entry_index == self._archive.index("entry", entry_row)
+        found = self._db.execute(_letters().where(carries | LETTER.c.entry_index.is_(None)))
+        return tuple(one for one in map(self._letter, found) if one.entry_row == entry_row)
 
     def letter_of(self, mid: Mid) -> Letter | None:
         """The envelope of ours with this number, or none."""
@@ -195,12 +212,17 @@ class Rows:
             "body": self._optional("letter.body", letter.row, body),
             "message": self._optional("letter.message", letter.row, message),
             "due_at": due_at,
+            "entry_index": self._archive.index("entry", letter.entry_row),
         }
         self._add(LETTER, letter.row, sealed=render_record(letter), clear=clear)
 
     def update_letter(self, letter: Letter, *, due_at: int | None) -> None:
         """Replace how it fares and give back the claim on it; `due_at` None: nothing left to do."""
-        clear = {"due_at": due_at, "claimed_until": 0}
+        clear: dict[str, Any] = {
+            "due_at": due_at,
+            "claimed_until": 0,
+            "entry_index": self._archive.index("entry", letter.entry_row),
+        }
         self._update(LETTER, letter.row, sealed=render_record(letter), clear=clear)
 
     def find_letter(self, row: str) -> Letter | None:
@@ -275,9 +297,12 @@ class Rows:
 
     def early_bytes_of(self, sender: OrgId) -> int:
         """How much of it is from one organisation; reads all of it."""
+        return sum(len(early.message) for early in self.early() if early.sender == sender)
+
+    def early(self) -> tuple[Early, ...]:
+        """All that waits for that to which it belongs, in no order."""
         found = self._db.execute(select(EARLY))
-        waiting = (parse_record(Early, self._sealed(EARLY, row), row.row) for row in found)
-        return sum(len(early.message) for early in waiting if early.sender == sender)
+        return tuple(parse_record(Early, self._sealed(EARLY, row), row.row) for row in found)
 
     def take_early(self, *awaited: str) -> tuple[Early, ...]:
         """What waited for this, now taken off the shelf."""

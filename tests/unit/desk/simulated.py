@@ -54,6 +54,7 @@ START: Final = monday(1_795_200_000) + 2 * DAY  # a Wednesday: minutes never cro
 SERVICE: Final = "11111111-1111-4111-8111-111111111111"
 CANARY: Final = "canary-7f3a-tamarind"
 FAST: Final = Cost(mem=LEAST_MEM)
+AT_ONCE: Final = 20  # envelopes that a mailbox hands out in one answer
 
 
 class Clock:
@@ -129,6 +130,14 @@ class Directory:
             raise Unreachable
         self.asked.append(parameters)
         return {"total_items": len(self.services), "contents": self.services}
+
+    def service(self, service_id: str) -> Mapping[str, Any]:
+        if not self.log.reachable:
+            raise Unreachable
+        for service in self.services:
+            if service.get("id") == service_id:
+                return service
+        raise HubRefused("not_found", "")
 
     def publish(self, statement: Statement) -> int:
         if not self.log.reachable:
@@ -237,12 +246,12 @@ class Door:
     def lease(self) -> tuple[Lease, ...]:
         self._refuse_if_away()
         mine = [one for one in self._hub.copies if one.device == self._device and not one.leased]
-        for one in mine:
+        for one in mine[:AT_ONCE]:
             one.leased = True
             one.attempts += 1
         return tuple(
             Lease(f"{self._hub.copies.index(one)}", one.eid, one.attempts, one.body)
-            for one in mine[:20]
+            for one in mine[:AT_ONCE]
         )
 
     def settle(self, *, acknowledge: Iterable[str] = (), give_back: Iterable[str] = ()) -> None:
@@ -297,8 +306,8 @@ class World:
         desk.log.sync()
         return desk
 
-    def second_desk(self, first: Desk) -> Desk:
-        """Another computer of the same organisation."""
+    def second_desk(self, first: Desk, *, reads: tuple[str, ...] = READS) -> Desk:
+        """Another computer of the same organisation, and the versions that it reads."""
         desk, now = self.desk_for(first.org), self.clock()
         device = device_statement(
             self.log.register.next_heading(first.org, iat=now),
@@ -312,7 +321,7 @@ class World:
         self.log.add(device)
         weeks = published_weeks(desk.ring, now=now)
         heading = self.log.register.next_heading(first.org, iat=now)
-        self.log.add(keys_statement(heading, device=desk.ring.signing, keys=weeks, reads=READS))
+        self.log.add(keys_statement(heading, device=desk.ring.signing, keys=weeks, reads=reads))
         desk.log.sync()
         return desk
 

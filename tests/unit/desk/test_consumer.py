@@ -12,10 +12,10 @@ from broker.desk import consumer
 from broker.desk.consumer import hand_over, run
 from broker.desk.errors import DeskError
 from broker.desk.outbox import back_off
-from broker.desk.sending import answer, send_referral
+from broker.desk.saying import say
+from broker.desk.sending import send_referral
 from broker.desk.standing import look
 from broker.desk.unlocking import Desk
-from contracts.lifecycle import Event
 from tests.unit.desk.simulated import CANARY, World, only_case
 
 KEEP = "import sys; open({0!r}, 'ab').write(sys.stdin.buffer.read())"
@@ -106,6 +106,6 @@ def test_the_command_gets_no_secret_and_its_output_goes_nowhere(
 
 def test_our_own_answers_are_not_handed_over(world: World, theirs: Desk) -> None:
     hand_over(theirs, command("pass"))
-    answer(theirs, only_case(theirs), Event.ACKNOWLEDGED, {"by_role": "caseworker"})
+    say(theirs, only_case(theirs), "referral.acknowledged", {"by_role": "caseworker"})
     world.settle(theirs)
     assert look(theirs).to_hand_over == 0

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from broker.desk.courier import tick
 from broker.desk.records import Sending
-from broker.desk.sending import answer, send_referral
-from contracts.lifecycle import Event, State
+from broker.desk.saying import say
+from broker.desk.sending import send_referral
+from contracts.lifecycle import State
 from tests.unit.desk.simulated import World, entries, only_case
 
 
@@ -19,7 +20,7 @@ def test_a_referral_is_sent_stored_acknowledged_and_accepted(world: World) -> No
     assert only_case(theirs).state is State.DELIVERED
     tick(ours)
     assert only_case(ours).state is State.DELIVERED
-    sent = answer(theirs, only_case(theirs), Event.ACCEPTED, {"focal_role": "caseworker"})
+    sent = say(theirs, only_case(theirs), "referral.accepted", {"focal_role": "caseworker"})
     assert sent.types == ("referral.acknowledged", "referral.accepted")
     assert only_case(theirs).state is State.ACCEPTED
     world.settle(theirs, ours)
@@ -33,6 +34,6 @@ def test_a_declined_referral_is_declined_on_both_desks(world: World) -> None:
     send_referral(ours, to=theirs.org, body=world.request(theirs))
     world.settle(ours, theirs)
     no = {"reason": "no_capacity", "next_step": "try_again_later"}
-    answer(theirs, only_case(theirs), Event.DECLINED, dict(no))
+    say(theirs, only_case(theirs), "referral.declined", dict(no))
     world.settle(ours, theirs)
     assert only_case(ours).state is only_case(theirs).state is State.DECLINED

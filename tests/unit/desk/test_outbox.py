@@ -25,16 +25,6 @@ from contracts.statements import DAY
 from tests.unit.desk.simulated import Door, World, entries, mid_of, only_case
 
 
-@pytest.fixture
-def ours(world: World) -> Desk:
-    return world.organisation("my")
-
-
-@pytest.fixture
-def theirs(world: World) -> Desk:
-    return world.organisation("bd")
-
-
 def letters(desk: Desk) -> tuple[Letter, ...]:
     with desk.store.reading() as rows:
         return tuple(sorted(rows.letters(), key=lambda letter: letter.kept))

@@ -13,13 +13,15 @@ from broker.desk.enrolment import new_org_id
 from broker.desk.keyring import secrets
 from broker.desk.outbox import Outgoing, sealed_for
 from broker.desk.receiving import Fate, receive, take
-from broker.desk.records import Place, Unreadable
-from broker.desk.sending import answer, read_answer, send_referral
+from broker.desk.records import Unreadable
+from broker.desk.saying import say
+from broker.desk.sending import read_typed, send_referral
 from broker.desk.unlocking import Desk
 from contracts.encoding import JsonObject
 from contracts.envelope import MAX_LIFETIME, parse_envelope
+from contracts.fold import Place
 from contracts.identifiers import EventId, Mid, OrgId, Ref
-from contracts.lifecycle import Event, Side, State
+from contracts.lifecycle import Side, State
 from contracts.messages import Receipt, new_message, parse_receipt, render_message, render_receipt
 from contracts.sealing import NotForThisDevice, Sealed, open_envelope
 from contracts.times import utc_text
@@ -27,16 +29,6 @@ from tests.unit.desk.simulated import World, cases, entries, only_case
 
 EVENT = EventId("e" * 32)
 REF = Ref("f" * 32)
-
-
-@pytest.fixture
-def ours(world: World) -> Desk:
-    return world.organisation("my")
-
-
-@pytest.fixture
-def theirs(world: World) -> Desk:
-    return world.organisation("bd")
 
 
 def rejected(desk: Desk) -> tuple[Unreadable, ...]:
@@ -50,13 +42,13 @@ def sealed(
     kind: str,
     body: JsonObject,
     *,
-    ref: Ref = REF,
+    ref: Ref | None = REF,
     event: EventId = EVENT,
     after: tuple[EventId, ...] = (),
 ) -> Sealed:
     """An envelope that a desk could make outside its own rules."""
     message = new_message(
-        read_answer(kind, body), event_id=event, referral_ref=ref, at=utc_text(desk.clock()),
+        read_typed(kind, body), event_id=event, referral_ref=ref, at=utc_text(desk.clock()),
         after=after,
     )  # fmt: skip
     return envelope(desk, to.org, render_message(message))
@@ -235,7 +227,7 @@ def test_a_rejected_receipt_fails_the_senders_case_with_a_sentence(
     world: World, ours: Desk, theirs: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = world.organisation("bd")
-    monkeypatch.setattr("broker.desk.sending.check_consent", lambda *_, **__: None)
+    monkeypatch.setattr("contracts.safety.check_consent", lambda *_, **__: None)
     send_referral(ours, to=theirs.org, body=world.request(other))
     world.settle(ours, theirs)
     assert (only_case(ours).state, only_case(ours).why) == (State.FAILED, "peer_consent")
@@ -312,8 +304,16 @@ def test_a_referrer_cannot_accept_in_the_receivers_name(
     world.settle(ours, theirs)
     ref = only_case(theirs).ref
     false = sealed(ours, theirs, "referral.acknowledged", {"by_role": "caseworker"}, ref=ref)
-    assert take(theirs, false.body).rejected
+    taken = take(theirs, false.body)
+    assert taken.entry is not None  # stored, so that both sides hold the same events
     assert only_case(theirs).state is State.DELIVERED
+    [void] = [entry for entry in entries(theirs) if entry.place is Place.VOID]
+    assert (void.type, void.own, void.code) == ("referral.acknowledged", False, "wrong_author")
+    [problem] = [entry for entry in entries(theirs) if entry.own]
+    assert (problem.type, problem.word) == ("message.problem", EVENT)
+    world.settle(theirs, ours)
+    assert problem.id in {entry.id for entry in entries(ours)}
+    assert only_case(ours).state is State.DELIVERED
 
 
 def test_the_same_event_under_another_number_is_one_event(
@@ -344,7 +344,7 @@ def test_another_request_under_a_known_reference_is_a_conflict(
 def test_accepted_before_acknowledged_waits_for_it(world: World, ours: Desk, theirs: Desk) -> None:
     send_referral(ours, to=theirs.org, body=world.request(theirs))
     world.settle(ours, theirs)
-    answer(theirs, only_case(theirs), Event.ACCEPTED, {"focal_role": "caseworker"})
+    say(theirs, only_case(theirs), "referral.accepted", {"focal_role": "caseworker"})
     tick(theirs)
     copies = [copy for copy in world.hub.copies if copy.device == ours.ring.device]
     assert len(copies) == 2
@@ -366,7 +366,7 @@ def test_every_desk_of_both_organisations_holds_the_same_case(
     assert [only_case(desk).side for desk in everybody] == [
         Side.REFERRER, Side.REFERRER, Side.RECEIVER, Side.RECEIVER,
     ]  # fmt: skip
-    answer(theirs_2, only_case(theirs_2), Event.ACCEPTED, {"focal_role": "caseworker"})
+    say(theirs_2, only_case(theirs_2), "referral.accepted", {"focal_role": "caseworker"})
     world.settle(*everybody)
     assert [only_case(desk).state for desk in everybody] == [State.ACCEPTED] * 4
     for desk in (theirs, theirs_2):
@@ -381,7 +381,7 @@ def test_an_answer_before_the_colleagues_copy_of_the_request_waits_for_it(
         desk.log.sync()
     send_referral(ours, to=theirs.org, body=world.request(theirs))
     world.settle(ours, theirs)
-    answer(theirs, only_case(theirs), Event.ACCEPTED, {"focal_role": "caseworker"})
+    say(theirs, only_case(theirs), "referral.accepted", {"focal_role": "caseworker"})
     world.settle(ours, theirs)
     ours_2.log.sync()
     backwards = [copy for copy in world.hub.copies if copy.device == ours_2.ring.device][::-1]

@@ -9,24 +9,16 @@ import pytest
 from broker.desk.courier import tick
 from broker.desk.enrolment import new_org_id
 from broker.desk.errors import DeskError
-from broker.desk.sending import answer, send_referral
+from broker.desk.saying import say
+from broker.desk.sending import send_referral
 from broker.desk.unlocking import Desk
 from contracts.encoding import JsonObject
-from contracts.lifecycle import Event, State
+from contracts.examples import example_body
+from contracts.lifecycle import State
 from contracts.routing import RouteState, RouteTable
 from contracts.statements import DAY, WEEK
 from contracts.times import utc_text
-from tests.unit.desk.simulated import CANARY, World, cases, only_case
-
-
-@pytest.fixture
-def ours(world: World) -> Desk:
-    return world.organisation("my")
-
-
-@pytest.fixture
-def theirs(world: World) -> Desk:
-    return world.organisation("bd")
+from tests.unit.desk.simulated import CANARY, World, cases, entries, only_case
 
 
 def refused(act: Callable[[], object], desk: Desk) -> DeskError:
@@ -159,20 +151,32 @@ def test_an_envelope_never_outlives_its_consent(world: World, ours: Desk, theirs
     assert not world.hub.taken
 
 
-def test_the_sender_cannot_answer_its_own_referral(world: World, ours: Desk, theirs: Desk) -> None:
+@pytest.mark.parametrize(
+    ("message_type", "code"),
+    [("referral.acknowledged", "wrong_author"), ("referral.declined", "wrong_author"),
+     ("referral.accepted", "illegal_transition")],
+)  # fmt: skip
+def test_the_sender_cannot_answer_its_own_referral(
+    world: World, ours: Desk, theirs: Desk, message_type: str, code: str
+) -> None:
     send_referral(ours, to=theirs.org, body=world.request(theirs))
+    before = entries(ours)
     with pytest.raises(DeskError) as caught:
-        answer(ours, only_case(ours), Event.ACCEPTED, {"focal_role": "caseworker"})
-    assert caught.value.code == "not_receiver"
+        say(ours, only_case(ours), message_type, example_body(message_type))
+    assert caught.value.code == code
+    assert entries(ours) == before
 
 
 def test_an_illegal_answer_names_what_is_possible(world: World, ours: Desk, theirs: Desk) -> None:
     send_referral(ours, to=theirs.org, body=world.request(theirs))
     world.settle(ours, theirs)
-    answer(theirs, only_case(theirs), Event.ACKNOWLEDGED, {"by_role": "caseworker"})
+    say(theirs, only_case(theirs), "referral.acknowledged", {"by_role": "caseworker"})
+    before = entries(theirs)
     with pytest.raises(DeskError) as caught:
-        answer(theirs, only_case(theirs), Event.ACKNOWLEDGED, {"by_role": "caseworker"})
-    assert "accept, decline" in str(caught.value)
+        say(theirs, only_case(theirs), "referral.acknowledged", {"by_role": "caseworker"})
+    assert "referral.accepted, referral.declined" in str(caught.value)
+    assert "referral.acknowledged" not in str(caught.value)
+    assert entries(theirs) == before
 
 
 def test_an_answer_that_breaks_the_form_queues_nothing(
@@ -181,6 +185,6 @@ def test_an_answer_that_breaks_the_form_queues_nothing(
     send_referral(ours, to=theirs.org, body=world.request(theirs))
     world.settle(ours, theirs)
     with pytest.raises(DeskError) as caught:
-        answer(theirs, only_case(theirs), Event.DECLINED, {"reason": "other"})
+        say(theirs, only_case(theirs), "referral.declined", {"reason": "other"})
     assert caught.value.code == "schema"
     assert only_case(theirs).state is State.DELIVERED

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from broker.desk import shown
+from broker.desk import shown, shown_cases
 from broker.desk.cases import as_heard, find_case, view
 from broker.desk.errors import SENTENCES, DeskError, sentence
 from broker.desk.finding import Wanted, find
@@ -48,7 +48,9 @@ def test_every_output_of_a_demonstration_says_so(world: World) -> None:
 
 def test_lists_carry_no_narrative(desks: tuple[Desk, Desk]) -> None:
     for desk in desks:
-        listed = shown.inbox_text([only_case(desk)]) + json.dumps(shown.case_json(only_case(desk)))
+        listed = shown.inbox_text([only_case(desk)], []) + json.dumps(
+            shown.case_json(only_case(desk))
+        )
         standing = look(desk)
         listed += shown.standing_text(standing) + json.dumps(shown.standing_json(standing))
         assert CANARY not in listed
@@ -58,22 +60,22 @@ def test_lists_carry_no_narrative(desks: tuple[Desk, Desk]) -> None:
 def test_a_note_opens_only_when_it_is_asked_for(desks: tuple[Desk, Desk]) -> None:
     _, theirs = desks
     with theirs.store.reading() as rows:
-        seen = view(rows, only_case(theirs))
+        seen = view(rows, only_case(theirs), now=theirs.clock())
         messages = {
             one.row: parse_object(rows.message(one.row), limit=10**6) for one in seen.entries
         }
-    assert CANARY not in shown.case_text(seen, messages, note=False)
-    assert CANARY in shown.case_text(seen, messages, note=True)
+    assert CANARY not in shown_cases.case_text(seen, messages, note=False)
+    assert CANARY in shown_cases.case_text(seen, messages, note=True)
     [entry] = seen.entries
-    assert CANARY not in json.dumps(shown.entry_json(entry, messages[entry.row], note=False))
-    assert "accept" in shown.case_text(seen, messages, note=False)
+    assert CANARY not in json.dumps(shown_cases.entry_json(entry, messages[entry.row], note=False))
+    assert "accept" in shown_cases.case_text(seen, messages, note=False)
 
 
 @given(st.text())
 def test_what_a_peer_wrote_cannot_rewrite_the_screen(text: str) -> None:
-    [line] = shown._indented(text, 0)
+    [line] = shown_cases._indented(text, 0)
     assert line.isprintable()
-    assert len(shown._indented({"note": [text, {"a": text}]}, 0)) == 3
+    assert len(shown_cases._indented({"note": [text, {"a": text}]}, 0)) == 3
 
 
 def test_a_listings_text_cannot_rewrite_the_screen(world: World) -> None:
