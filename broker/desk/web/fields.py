@@ -1,8 +1,8 @@
-"""What the desk's forms ask and its case pages show: one table, read by both.
+"""What the desk's forms ask: tables of fields, read by the forms and by what shows a message.
 
 A field's name is its place in the message's body, so that a broken rule of the schema finds its
-input, and a received message finds its words. The table knows labels and kinds of input; what is
-legal is the schema's business.
+input, and a received message finds its words. The tables know labels and kinds of input; what is
+legal is the schema's business. What no form asks is in `members`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from broker.service.language import lazy_gettext as _l
 
 
 class Kind(StrEnum):
-    """How a field is asked. Each of `ONE`, `MANY` and `FEW` names a table of labels."""
+    """How a field is asked. Each of `ONE`, `MANY` and `FEW` names a list of codes."""
 
     ONE = "one"  # one of a list
     MANY = "many"  # any of a list
@@ -79,22 +79,22 @@ COMPULSORY: Final = (
     Section(
         _l("What is asked for"),
         (
-            Field("urgency", _l("How urgent is it?"), table="urgency", required=True),
-            Field("needs", _l("What does the person need?"), Kind.MANY, "service", required=True),
+            Field("urgency", _l("How urgent is it?"), table="urgencies", required=True),
+            Field("needs", _l("What does the person need?"), Kind.MANY, "services", required=True),
         ),
     ),
     Section(
         _l("Where"),
         (
             Field("where.now.country", _l("Country now"), table="country", required=True),
-            Field("where.now.setting", _l("Where there?"), table="setting", required=True),
+            Field("where.now.setting", _l("Where there?"), table="settings", required=True),
             Field("where.wants.country", _l("Country wanted"), table="country", required=True),
         ),
     ),
     Section(
         _l("The person"),
         (
-            Field("person.age_band", _l("Age"), table="age_band", required=True),
+            Field("person.age_band", _l("Age"), table="age_bands", required=True),
             Field(
                 "person.languages",
                 _l("Languages the person speaks, best first"),
@@ -110,7 +110,7 @@ COMPULSORY: Final = (
             Field(
                 "safety.contact_mode",
                 _l("May they contact the person?"),
-                table="contact_mode",
+                table="contact_modes",
                 required=True,
                 hint=_l("No contact, unless the person has agreed to it."),
             ),
@@ -124,7 +124,7 @@ CONSENT: Final = Section(
         Field("consent.recipients", _l("Recipient"), Kind.TICK, required=True),
         Field(
             "consent.fields",
-            _l("What may the referring organisation be told?"),
+            _l("What may this organisation be told?"),
             Kind.MANY,
             "consent_fields",
             required=True,
@@ -137,12 +137,15 @@ CONSENT: Final = Section(
             table="feedback",
             hint=_l("Without a choice: that the referral arrived."),
         ),
-        Field("consent.method", _l("How was consent given?"), table="method", required=True),
+        Field(
+            "consent.method", _l("How was consent given?"), table="consent_methods",
+            required=True,
+        ),
         Field(
             "consent.language", _l("In which language was it asked?"), table="language",
             required=True,
         ),
-        Field("consent.obtained_by", _l("Who asked?"), table="role", required=True),
+        Field("consent.obtained_by", _l("Who asked?"), table="staff_roles", required=True),
         Field("consent.obtained_at", _l("When was it given?"), Kind.MOMENT, required=True),
         Field(
             "consent.expires_at",
@@ -165,8 +168,8 @@ OPTIONAL: Final = (
         _l("More about the request"),
         (
             Field("reply_by", _l("Please answer by"), Kind.MOMENT),
-            Field("from.role", _l("Who of us asks?"), table="role"),
-            _optional("from.callback", _l("Whom should they call back?"), "role"),
+            Field("from.role", _l("Who of us asks?"), table="staff_roles"),
+            _optional("from.callback", _l("Whom should they call back?"), "staff_roles"),
             Field(
                 "where.now.region",
                 _l("State or division now"),
@@ -179,8 +182,8 @@ OPTIONAL: Final = (
                 Kind.LINE,
                 hint=_l("Its ISO 3166-2 code, such as BD-C. Nothing below it."),
             ),
-            _optional("where.wants.about_when", _l("About when?"), "about_when"),
-            Field("already_provided", _l("What has been provided?"), Kind.MANY, "service"),
+            _optional("where.wants.about_when", _l("About when?"), "when_wanted"),
+            Field("already_provided", _l("What has been provided?"), Kind.MANY, "services"),
             _optional("support_at_interview.when", _l("Support at interviews"), "support_when"),
         ),
         optional=True,
@@ -188,15 +191,15 @@ OPTIONAL: Final = (
     Section(
         _l("More about the person"),
         (
-            _optional("person.minor_basis", _l("How is the age known?"), "minor_basis"),
-            _optional("person.gender", _l("Gender"), "gender"),
+            _optional("person.minor_basis", _l("How is the age known?"), "minor_bases"),
+            _optional("person.gender", _l("Gender"), "genders"),
             _optional("person.nationality", _l("Nationality"), "nationality"),
             _optional("person.dependants", _l("Dependants who come along"), "dependants"),
             Field("person.access_needs", _l("Needs help with"), Kind.MANY, "access_needs"),
             _optional("person.interpreter.needed", _l("Interpreter needed?"), "yes_no"),
             _optional("person.interpreter.language", _l("Language of the interpreter"), "language"),
             _optional(
-                "person.interpreter.gender", _l("Gender of the interpreter"), "worker_gender"
+                "person.interpreter.gender", _l("Gender of the interpreter"), "interpreter_genders"
             ),
             _optional(
                 "person.interpreter.not_own_community",
@@ -227,10 +230,12 @@ OPTIONAL: Final = (
     Section(
         _l("Guardian or representative"),
         (
-            _optional("guardian.status", _l("Guardian of a minor"), "guardian_status"),
+            _optional("guardian.status", _l("Guardian of a minor"), "guardian_statuses"),
             _optional("guardian.assent", _l("Does the child agree?"), "yes_no"),
             _optional("guardian.best_interest", _l("Best interest"), "best_interest"),
-            _optional("representative.kind", _l("Who stands beside the person?"), "representative"),
+            _optional(
+                "representative.kind", _l("Who stands beside the person?"), "representatives"
+            ),
             _optional("representative.may_speak", _l("May speak for the person?"), "yes_no"),
             _optional("representative.may_be_told", _l("May be told about the case?"), "yes_no"),
         ),
@@ -243,10 +248,10 @@ OPTIONAL: Final = (
             _optional(
                 "return.alternatives_explained", _l("Were alternatives explained?"), "yes_no"
             ),
-            Field("return.fear_of", _l("Fears"), Kind.MANY, "fear_of"),
-            _optional("return.protection_claim", _l("Claim to protection"), "protection_claim"),
+            Field("return.fear_of", _l("Fears"), Kind.MANY, "fears"),
+            _optional("return.protection_claim", _l("Claim to protection"), "protection_claims"),
             Field("return.risk_assessment.date", _l("Risk assessed on"), Kind.DAY),
-            Field("return.risk_assessment.role", _l("Risk assessed by"), table="role"),
+            Field("return.risk_assessment.role", _l("Risk assessed by"), table="staff_roles"),
         ),
         optional=True,
     ),
@@ -256,15 +261,17 @@ OPTIONAL: Final = (
             _optional(
                 "concern.about",
                 _l("What is the concern?"),
-                "concern",
+                "concerns",
                 hint=_l("Your view; it is no evidence and no decision."),
             ),
             _optional(
-                "preferences.caseworker_gender", _l("Gender of the caseworker"), "worker_gender"
+                "preferences.caseworker_gender",
+                _l("Gender of the caseworker"),
+                "caseworker_genders",
             ),
-            _optional("preferences.faith", _l("Faith"), "faith"),
-            Field("preferences.diet", _l("Diet"), Kind.MANY, "diet"),
-            _optional("legal.police_report", _l("Police report"), "police_report"),
+            _optional("preferences.faith", _l("Faith"), "faiths"),
+            Field("preferences.diet", _l("Diet"), Kind.MANY, "diets"),
+            _optional("legal.police_report", _l("Police report"), "police_reports"),
             _optional("legal.protection_order", _l("Protection order?"), "yes_no"),
             Field("legal.deadline", _l("Deadline"), Kind.DAY),
         ),
@@ -286,15 +293,17 @@ REQUEST: Final = (*COMPULSORY, *OPTIONAL, CONSENT)
 ACKNOWLEDGE: Final = (
     Section(
         _l("Acknowledge"),
-        (Field("by_role", _l("Who of us has seen it?"), table="role", required=True),),
+        (Field("by_role", _l("Who of us has seen it?"), table="staff_roles", required=True),),
     ),
 )
 ACCEPT: Final = (
     Section(
         _l("Accept"),
         (
-            Field("focal_role", _l("Who of us is responsible?"), table="role", required=True),
-            Field("first_contact.mode", _l("First contact"), table="first_contact"),
+            Field(
+                "focal_role", _l("Who of us is responsible?"), table="staff_roles", required=True
+            ),
+            Field("first_contact.mode", _l("First contact"), table="first_contact_modes"),
             Field("conditions", _l("Conditions"), Kind.MANY, "conditions"),
         ),
     ),
@@ -303,36 +312,11 @@ DECLINE: Final = (
     Section(
         _l("Decline"),
         (
-            Field("reason", _l("Why?"), table="reason", required=True),
-            Field("next_step", _l("What can they do now?"), table="next_step", required=True),
+            Field("reason", _l("Why?"), table="decline_reasons", required=True),
+            Field("next_step", _l("What can they do now?"), table="next_steps", required=True),
             *_NOTE,
         ),
     ),
-)
-
-# Shown where another program sent it; no form of ours asks it yet.
-ONLY_SHOWN: Final = (
-    Field("kind", _l("Asked for"), table="kind"),
-    Field("to.service_id", _l("Service"), Kind.LINE),
-    Field("consent.onward_sharing", _l("May they pass it on?"), table="yes_no"),
-    Field("consent.card_version", _l("Consequence card read out"), Kind.LINE),
-    Field("consent.version", _l("Version of the consent"), Kind.LINE),
-    Field("person.linked.ref", _l("Belongs to the referral"), Kind.LINE),
-    Field("person.linked.tie", _l("Who that is"), table="tie"),
-    Field("person.linked.together", _l("Together or apart"), table="together"),
-    Field("safety.windows.zone", _l("Safe times: zone"), Kind.LINE),
-    Field("safety.windows.days", _l("Safe times: days"), table="days"),
-    Field("safety.windows.from", _l("Safe times: from"), Kind.LINE),
-    Field("safety.windows.to", _l("Safe times: to"), Kind.LINE),
-    Field("concern.decisions.status", _l("Decision"), table="decision_status"),
-    Field("concern.decisions.by", _l("Decided by"), table="org_kind"),
-    Field("concern.decisions.date", _l("Decided on"), Kind.DAY),
-    Field("decide_by", _l("They will decide by"), Kind.MOMENT),
-    Field("own_case", _l("Their own number"), Kind.LINE),
-    Field("first_contact.by", _l("First contact by"), Kind.MOMENT),
-    Field("languages", _l("Languages they confirm"), table="language"),
-    Field("alternatives", _l("Other services"), Kind.LINE),
-    Field("retry_after", _l("Try again after"), Kind.MOMENT),
 )
 
 

@@ -7,6 +7,7 @@ utc_of_moment("2026-11-21T16:00")  →  "2026-11-21T08:00:00Z"
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel import Locale
 from babel.dates import format_date, format_datetime
@@ -18,8 +19,7 @@ from contracts.times import Utc, parse_day, unix_seconds, utc_text
 
 def moment(seconds: int) -> str:
     """Unix seconds as a reader of this page reads them."""
-    local = datetime.fromtimestamp(seconds, UTC).astimezone()
-    return str(format_datetime(local, "d MMM yyyy, HH:mm", tzinfo=local.tzinfo, locale=_locale()))
+    return _written(datetime.fromtimestamp(seconds, UTC).astimezone())
 
 
 def utc_moment(text: str) -> str:
@@ -28,6 +28,15 @@ def utc_moment(text: str) -> str:
         return moment(unix_seconds(text))
     except ContractError:
         return text
+
+
+def utc_moment_in(text: str, zone: str) -> str:
+    """A message's time by the clocks of an IANA zone, which it names; by ours where none has it."""
+    try:
+        there = datetime.fromtimestamp(unix_seconds(text), ZoneInfo(zone))
+    except (ContractError, ZoneInfoNotFoundError, ValueError, OSError):
+        return f"{utc_moment(text)} ({zone}?)"
+    return f"{_written(there)} ({zone})"
 
 
 def day(text: str) -> str:
@@ -53,6 +62,10 @@ def utc_of_last_second(text: str) -> Utc | None:
         return _utc(datetime.combine(date.fromisoformat(text), time(23, 59, 59)))
     except ValueError:
         return None
+
+
+def _written(when: datetime) -> str:
+    return str(format_datetime(when, "d MMM yyyy, HH:mm", tzinfo=when.tzinfo, locale=_locale()))
 
 
 def _utc(local: datetime) -> Utc | None:

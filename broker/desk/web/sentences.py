@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from broker.desk.errors import SENTENCES, DeskError
+from broker.desk.web.members import MEMBERS
 from broker.mirror import DirectoryUnreachable, HardStop
 from broker.service.language import current_language, gettext
 from broker.service.language import lazy_gettext as _l
@@ -41,9 +42,13 @@ def sentence_of_code(code: str, **details: str | int) -> str:
 
 
 def _named(name: str, value: str | int) -> str | int:
-    """Countries by their names."""
-    is_country = name in ("ours", "theirs") and isinstance(value, str)
-    return country_name(str(value), current_language()) if is_country else value
+    """Countries and members of a message by their names."""
+    if name in ("ours", "theirs") and isinstance(value, str):
+        return country_name(value, current_language())
+    if name == "field" and isinstance(value, str):
+        member = value.rpartition("/")[2].rpartition(", ")[2].replace(" ", "_")
+        return str(_FIELDS.get(member, member.replace("_", " ")))
+    return value
 
 
 class _Open(dict[str, "str | int"]):
@@ -52,6 +57,12 @@ class _Open(dict[str, "str | int"]):
     def __missing__(self, _key: str) -> str:
         return ""
 
+
+_FIELDS: Final[Mapping[str, object]] = {
+    one.name.rpartition(".")[2]: one.label
+    for members in reversed(tuple(MEMBERS.values()))
+    for one in reversed(tuple(members.values()))
+} | {"contact": _l("Ways to reach the person"), "meeting_place": _l("Meeting place")}
 
 # Said in the terminal only, before there is a page, or about the computer's own files; English.
 TERMINAL: Final = frozenset(
@@ -65,9 +76,12 @@ TERMINAL: Final = frozenset(
         "no_command",
         "no_desk",
         "no_hub",
+        "no_message",
         "no_passphrase",
         "not_handed_over",
         "not_json",
+        "not_said_apart",
+        "not_said_in_a_case",
         "other_network",
         "passphrase_file_unreadable",
         "passphrase_short",
@@ -106,6 +120,19 @@ OURS: Final[Mapping[str, object]] = {
     "no_case": _l("There is no such case on this desk."),
     "illegal_transition": _l(
         "The case has changed meanwhile and cannot be answered so any more. Nothing was sent."
+    ),
+    "wrong_author": _l("Only the other organisation can say this in this case. Nothing was sent."),
+    "wrong_author_lead": _l(
+        "Only the organisation that leads this case can say this, and that is the other one. "
+        "Nothing was sent; phone them."
+    ),
+    "version_unsupported": _l(
+        "A desk of theirs reads an older version of these messages only. Nothing was queued; phone "
+        "them, and ask them to update."
+    ),
+    "corridor_unmet": _l(
+        "Something that the two countries ask for is not there yet. Nothing was sent. See to it, "
+        "and tick below what only a person can know."
     ),
     "not_admitted": _l(
         "Your organisation is not in the network's log yet. Hand the admission file to the "

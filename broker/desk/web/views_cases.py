@@ -1,60 +1,43 @@
-"""The inbox and one case: where it stands, what was said, and exactly the answers it allows.
+"""The inbox and one case: where it stands, what was said, and exactly what it allows now.
 
-Lists carry nothing that anybody wrote. A note is opened on a page of its own, one click each.
+Lists carry nothing that anybody wrote. A note, or a message that may name somebody, is opened on
+a page of its own, one click each.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Final
 
 from flask import Blueprint, Response, redirect, request, url_for
 from sqlalchemy.exc import NoResultFound
 
-from broker.desk.cases import CaseView, view
 from broker.desk.errors import DeskError
 from broker.desk.records import Case, Entry
-from broker.desk.sending import TYPES, answer
+from broker.desk.saying import say
 from broker.desk.store import Rows
-from broker.desk.web.fields import ACCEPT, ACKNOWLEDGE, DECLINE, Section, all_fields
+from broker.desk.web.casepage import FORMS, body_of, name_of, read_case, said
+from broker.desk.web.fields import all_fields
 from broker.desk.web.forms import GENERAL, Filled, Form, judged, known, read
 from broker.desk.web.pages import page, runtime
 from broker.desk.web.sentences import sentence_of, sentence_of_code
-from broker.desk.web.sheets import Line, flags, note_of, sheet
+from broker.desk.web.sheets import OPENED, flags, note_of, sheet
 from broker.service.failures import Failure
-from contracts.encoding import JsonObject, parse_object
-from contracts.envelope import MAX_MESSAGE
+from contracts.encoding import JsonObject
 from contracts.errors import ContractError
-from contracts.lifecycle import Event, messages_for
+from contracts.lifecycle import Move
 from countries.names import bcp47
-
-SECTIONS: Final[Mapping[Event, tuple[Section, ...]]] = {
-    Event.ACKNOWLEDGED: ACKNOWLEDGE,
-    Event.ACCEPTED: ACCEPT,
-    Event.DECLINED: DECLINE,
-}
 
 blueprint = Blueprint("cases", __name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
-    """One event of a case, for its page."""
-
-    entry: Entry
-    lines: tuple[Line, ...] = field(repr=False)
-    has_note: bool
-    why: str
-
-
 @blueprint.get("/")
 def inbox() -> Response:
-    """All cases, what changed last first."""
+    """All cases, what changed last first, then what belongs to no case."""
     with runtime().vault.use() as desk, desk.store.reading() as rows:
         cases = sorted(rows.cases(), key=lambda case: -case.changed)
-    return page("inbox.html", cases=cases, troubles=_troubles())
+        apart = sorted(rows.apart(), key=lambda entry: -entry.kept)
+    return page("inbox.html", cases=cases, apart=apart, troubles=_troubles())
 
 
 @blueprint.post("/look")
@@ -72,39 +55,58 @@ def case(row: str) -> Response:
 
 @blueprint.get("/cases/<row>/notes/<entry_row>")
 def note(row: str, entry_row: str) -> Response:
-    """One note, after its own click."""
+    """One note, or one message that may name somebody, after its own click."""
     with runtime().vault.use() as desk, desk.store.reading() as rows:
-        seen = view(rows, _case(rows, row))
-        entry = next((one for one in seen.entries if one.row == entry_row), None)
+        found = _case(rows, row)
+        entries = rows.entries(row)
+        entry = next((one for one in entries if one.row == entry_row), None)
         if entry is None:
             raise DeskError("no_case", ref="")
-        found = note_of(_body(rows, entry))
-        warned = flags(_body(rows, seen.entries[0]))
-    text, language = found or ("", "")
-    tag = bcp47(language) if language else ""
-    return page("note.html", case=seen.case, entry=entry, text=text, language_tag=tag, flags=warned)
+        body = body_of(rows, entry)
+        began = next(one for one in entries if one.is_request)
+        warned = flags(body_of(rows, began))
+    back = url_for("cases.case", row=row)
+    return _note_page(entry, body, name=found.spoken, back=back, warned=warned)
+
+
+@blueprint.get("/messages/<entry_row>")
+def message(entry_row: str) -> Response:
+    """One message that belongs to no case."""
+    with runtime().vault.use() as desk, desk.store.reading() as rows:
+        one = said(rows, _apart(rows, entry_row))
+    return page("message.html", one=one)
+
+
+@blueprint.get("/messages/<entry_row>/note")
+def message_note(entry_row: str) -> Response:
+    """Its note, after its own click."""
+    with runtime().vault.use() as desk, desk.store.reading() as rows:
+        entry = _apart(rows, entry_row)
+        body = body_of(rows, entry)
+    back = url_for("cases.message", entry_row=entry_row)
+    return _note_page(entry, body, name="", back=back, warned=())
 
 
 @blueprint.post("/cases/<row>/answer")
 def give_answer(row: str) -> Response:
     """Acknowledge, accept or decline."""
-    event = _event()
-    fields = all_fields(SECTIONS[event])
-    filled = judged(TYPES[event], fields, read(fields, request.form))
-    problems = filled.problems or _refusal(row, event, filled)
+    move = _move()
+    fields = all_fields(FORMS[move])
+    filled = judged(move.type, fields, read(fields, request.form))
+    problems = filled.problems or _refusal(row, move, filled)
     if problems:
-        return _case_page(row, event=event, form=known(fields, request.form), problems=problems)
+        return _case_page(row, asked=move, form=known(fields, request.form), problems=problems)
     runtime().vault.hurry(patience=runtime().patience)
     return _to(url_for("cases.case", row=row))
 
 
-def _refusal(row: str, event: Event, filled: Filled) -> Mapping[str, str]:
-    """Give the answer; what stood against it."""
+def _refusal(row: str, move: Move, filled: Filled) -> Mapping[str, str]:
+    """Say it; what stood against it."""
     try:
         with runtime().vault.use() as desk:
             with desk.store.reading() as rows:
                 found = _case(rows, row)
-            answer(desk, found, event, filled.body)
+            say(desk, found, move.type, filled.body)
     except (Failure, ContractError) as error:
         return {GENERAL: sentence_of(error)}
     return {}
@@ -113,45 +115,42 @@ def _refusal(row: str, event: Event, filled: Filled) -> Mapping[str, str]:
 def _case_page(
     row: str,
     *,
-    event: Event | None = None,
+    asked: Move | None = None,
     form: Form | None = None,
     problems: Mapping[str, str] | None = None,
 ) -> Response:
     with runtime().vault.use() as desk, desk.store.reading() as rows:
-        seen = view(rows, _case(rows, row))
-        said = [_said(rows, entry) for entry in seen.entries]
-        warned = flags(_body(rows, seen.entries[0])) if seen.entries else ()
+        shown = read_case(rows, desk, _case(rows, row))
     return page(
         "case.html",
         status=HTTPStatus.UNPROCESSABLE_ENTITY if problems else HTTPStatus.OK,
-        case=seen.case,
-        said=said,
-        flags=warned,
-        why=sentence_of_code(seen.case.why) if seen.case.why else "",
-        answers=[(one, SECTIONS[one], messages_for(seen.case.state, one)) for one in seen.answers],
-        types=TYPES,
-        event=event,
+        shown=shown,
+        case=shown.view.case,
+        course=shown.view.course,
+        why=sentence_of_code(shown.view.case.why) if shown.view.case.why else "",
+        asked=name_of(asked) if asked else "",
         form=form or Form(),
         empty=Form(),
         problems=problems or {},
-        fields=_offered(seen),
+        fields={one.name: one for move in FORMS for one in all_fields(FORMS[move])},
         troubles=_troubles(),
     )
 
 
-def _offered(seen: CaseView) -> dict[str, object]:
-    return {one.name: one for event in seen.answers for one in all_fields(SECTIONS[event])}
-
-
-def _said(rows: Rows, entry: Entry) -> Said:
-    body = _body(rows, entry)
-    why = sentence_of_code(entry.code) if entry.code else ""
-    return Said(entry, sheet(body), note_of(body) is not None, why)
-
-
-def _body(rows: Rows, entry: Entry) -> JsonObject:
-    body = parse_object(rows.message(entry.row), limit=MAX_MESSAGE).get("body")
-    return body if isinstance(body, dict) else {}
+def _note_page(
+    entry: Entry, body: JsonObject, *, name: str, back: str, warned: tuple[str, ...]
+) -> Response:
+    text, language = note_of(body) or ("", "")
+    return page(
+        "note.html",
+        entry=entry,
+        name=name,
+        back=back,
+        lines=sheet(entry.type, body) if entry.type in OPENED else (),
+        text=text,
+        language_tag=bcp47(language) if language else "",
+        flags=warned,
+    )
 
 
 def _case(rows: Rows, row: str) -> Case:
@@ -161,10 +160,17 @@ def _case(rows: Rows, row: str) -> Case:
         raise DeskError("no_case", ref="") from None
 
 
-def _event() -> Event:
-    for event in SECTIONS:
-        if request.form.get("answer") == event.value:
-            return event
+def _apart(rows: Rows, row: str) -> Entry:
+    entry = next((one for one in rows.apart() if one.row == row), None)
+    if entry is None:
+        raise DeskError("no_case", ref="")
+    return entry
+
+
+def _move() -> Move:
+    for move in FORMS:
+        if request.form.get("answer") == name_of(move):
+            return move
     raise DeskError("illegal_transition", state="", allowed="")
 
 

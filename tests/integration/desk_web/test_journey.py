@@ -114,7 +114,7 @@ def fill_in(page: Page) -> None:
     page.locator('select[name="person.languages"]').first.select_option("ben")
     page.locator('textarea[name="note.text"]').fill(NOTE)
     for name, codes in {
-        "needs": ["reintegration", "counselling"],
+        "needs": ["livelihood", "counselling"],
         "consent.fields": ["where", "person", "safety", "needs", "note"],
         "consent.purposes": ["assess", "provide_service"],
         "consent.recipients": ["yes"],

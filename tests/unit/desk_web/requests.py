@@ -10,7 +10,7 @@ from tests.unit.desk.simulated import SERVICE, World
 
 COMPULSORY: Final = (
     ("urgency", "urgent_72h"),
-    ("needs", "reintegration"),
+    ("needs", "counselling"),
     ("where.now.country", "my"),
     ("where.now.setting", "shelter"),
     ("where.wants.country", "bd"),

@@ -1,9 +1,6 @@
-"""Inbox and case pages: nothing written on lists, notes by their own click, only legal answers."""
+"""Inbox and case pages: nothing written on lists, notes by their own click, answers as forms."""
 
 from __future__ import annotations
-
-from dataclasses import replace
-from itertools import product
 
 import pytest
 
@@ -11,7 +8,7 @@ from broker.desk.courier import tick
 from broker.desk.sending import send_referral
 from broker.desk.unlocking import Desk
 from contracts.fingerprint import fingerprint
-from contracts.lifecycle import Event, Side, State, allowed_answers
+from contracts.lifecycle import State
 from tests.unit.desk.simulated import CANARY, DAY, World, entries, only_case
 from tests.unit.desk_web.windows import Window
 
@@ -39,19 +36,6 @@ def test_a_note_is_opened_by_its_own_click_and_nowhere_else(
     assert note.text.index("Violence") < note.text.index(CANARY)
     assert window.get(f"{arrived}/notes/0").status_code == 404
     assert window.get("/cases/0").status_code == 404
-
-
-def test_exactly_the_answers_of_the_lifecycle_are_offered(
-    window: Window, ours: Desk, arrived: str
-) -> None:
-    case = only_case(ours)
-    for state, side in product(State, Side):
-        with ours.store.writing() as rows:
-            rows.update_case(replace(case, state=state, side=side))
-        page = window.get(arrived).text
-        offered = {one for one in Event if f'name="answer" value="{one.value}"' in page}
-        legal = set(allowed_answers(state)) if side is Side.RECEIVER else set()
-        assert offered == legal, (state, side)
 
 
 def test_accepting_what_nobody_has_acknowledged_says_and_sends_two_messages(
@@ -153,6 +137,6 @@ def test_a_directory_that_is_away_does_not_hinder_the_status(
     world.log.reachable = world.hub.reachable = False
     page = window.get("/status").text
     assert "The hub cannot be reached" in page
-    assert "It waits for your answer." in page
+    assert "It waits for your first sign that somebody has seen it." in page
     assert "Overdue" in page
     assert window.get(arrived).status_code == 200

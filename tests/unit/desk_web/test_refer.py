@@ -72,7 +72,7 @@ def test_each_compulsory_part_is_missed_by_name_and_what_was_typed_stays(
         assert f'id="{FIELDS[name].id}-problem"' in answer.text
         assert TAG not in answer.text
         assert "&lt;script&gt;canary-3f1c&lt;/script&gt;" in answer.text
-        assert name == "needs" or 'value="reintegration" checked' in answer.text
+        assert name == "needs" or 'value="counselling" checked' in answer.text
     assert cases(ours) == ()
 
 
@@ -99,6 +99,69 @@ def test_what_is_wrong_is_said_at_its_field_and_queues_nothing(
         assert answer.status_code == 422, (field, step)
         assert f'id="{FIELDS[field].id}-problem"' in answer.text, (field, step)
     assert cases(ours) == ()
+
+
+def test_what_only_a_person_can_know_is_ticked_by_one_before_anything_is_sent(
+    window: Window, world: World, ours: Desk, theirs: Desk
+) -> None:
+    fear = [
+        ("return.own_wish", "no"), ("return.protection_claim", "wishes"),
+        ("consent.fields", "return"),
+    ]  # fmt: skip
+    shown = window.post("/refer", [*filled_in(world, theirs), *fear, ("step", "check")])
+    assert shown.status_code == 200
+    assert "asylum advice comes first" in shown.text
+    assert 'name="confirmed" value="asylum_advice_first">' in shown.text
+    assert "Personal Data Protection Ordinance" in shown.text
+    assert "To be confirmed by the coordinator" in shown.text
+    form = [*hidden(shown), ("step", "send")]
+    for ticked in ("", "no_such_code", "interpreter"):
+        refused = window.post("/refer", [*form, ("confirmed", ticked)])
+        assert refused.status_code == 422
+        assert "is not there yet" in refused.text
+    assert cases(ours) == ()
+    sent = window.post("/refer", [*form, ("confirmed", "asylum_advice_first")])
+    assert sent.status_code == 303
+    assert len(cases(ours)) == 1
+
+
+def test_what_the_referral_itself_must_show_cannot_be_ticked_away(
+    window: Window, world: World, ours: Desk, theirs: Desk
+) -> None:
+    form = [*filled_in(world, theirs), ("needs", "reintegration")]
+    shown = window.post("/refer", [*form, ("step", "check")])
+    assert shown.status_code == 422
+    assert "Must be there before sending" in shown.text
+    assert 'value="send"' not in shown.text
+    ticked = [*form, *hidden(shown)[-1:], ("confirmed", "own_wish_to_return"), ("step", "send")]
+    assert window.post("/refer", ticked).status_code == 422
+    assert cases(ours) == ()
+
+
+REFUSED = (
+    ("note.text", [("note.text", "call 0123 456 789"), ("note.language", "eng")]),
+    ("note.text", [("note.text", "write to a@b.example"), ("note.language", "eng")]),
+    ("guardian.status", [("person.age_band", "12_15")]),
+)
+
+
+def test_a_safety_rule_is_said_at_the_field_that_mends_it(
+    window: Window, world: World, ours: Desk, theirs: Desk
+) -> None:
+    for (field, extra), step in product(REFUSED, ("check", "send")):
+        named = [name for name, _ in extra]
+        kept = [pair for pair in filled_in(world, theirs) if pair[0] not in named]
+        fields = [("consent.fields", "note"), *kept, *extra]
+        answer = window.post("/refer", [*fields, ("step", step)])
+        assert answer.status_code == 422, (field, step)
+        assert f'id="{FIELDS[field].id}-problem"' in answer.text, (field, step)
+    assert cases(ours) == ()
+
+
+def test_what_is_not_known_of_a_service_is_said_before_sending(
+    window: Window, world: World, theirs: Desk
+) -> None:
+    assert "has not said what follows from going there" in _checked(window, world, theirs).text
 
 
 @pytest.mark.parametrize(("name", "days"), [("obtained_at", 1), ("expires_at", -1)])

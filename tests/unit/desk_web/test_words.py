@@ -18,51 +18,59 @@ from broker.desk.web.fields import (
     ACCEPT,
     ACKNOWLEDGE,
     DECLINE,
-    ONLY_SHOWN,
     REQUEST,
     Field,
     Kind,
     all_fields,
 )
-from broker.desk.web.labels import TABLES
+from broker.desk.web.members import MEMBERS
 from broker.desk.web.pages import LANGUAGES
 from broker.desk.web.sentences import OURS, TERMINAL
-from contracts.codes import ORG_KINDS, Unsaid
+from broker.desk.web.sheets import UNSHOWN
+from contracts.codes import LISTS, Unsaid
+from contracts.messages import BODIES
 from contracts.schema import schema_document
+from countries.requirements import WORDINGS
 
-MESSAGES = {
+FORMS = {
     "referral.requested": REQUEST,
     "referral.acknowledged": ACKNOWLEDGE,
     "referral.accepted": ACCEPT,
     "referral.declined": DECLINE,
 }
-TERMS: Mapping[str, Any] = schema_document("case-referral/0/terms")
-ASKED = [(message, one) for message, form in MESSAGES.items() for one in all_fields(form)]
+TERMS: Mapping[str, Any] = schema_document("case-referral/1/terms")
+ASKED = [(message, one) for message, form in FORMS.items() for one in all_fields(form)]
 WITHOUT_TABLE = {"country", "language", "nationality"}
 
 
+SHOWN = [(message, one) for message, members in MEMBERS.items() for one in members.values()]
+
+
 @pytest.mark.parametrize(("message", "one"), ASKED, ids=lambda value: getattr(value, "name", value))
-def test_a_field_asks_what_the_schema_knows_with_exactly_its_codes(
-    message: str, one: Field
-) -> None:
+def test_a_field_asks_as_the_schema_wants_to_be_answered(message: str, one: Field) -> None:
     rule = _rule(message, one.name)
-    codes = _codes(rule)
     if one.table and one.table not in WITHOUT_TABLE:
         unsaid = {word.value for word in Unsaid}
-        assert set(TABLES[one.table]) == codes - unsaid
-        assert one.unsaid == bool(codes & unsaid) or one.kind is Kind.MANY
+        assert one.unsaid == bool(_codes(rule) & unsaid) or one.kind is Kind.MANY
     assert ("array" in _types(rule)) == (one.kind in (Kind.MANY, Kind.FEW, Kind.TICK))
 
 
-def test_every_member_of_every_message_has_a_label() -> None:
-    known = {one.name for _, one in ASKED} | {one.name for one in ONLY_SHOWN}
-    for message in MESSAGES:
-        names = set(_leaves(_body(message), ""))
-        assert {name for name in names if name not in known} <= {"consent.id"}, message
+def test_a_members_list_of_codes_is_exactly_the_schemas() -> None:
+    unsaid = {word.value for word in Unsaid}
+    for message, one in SHOWN:
+        codes = _codes(_rule(message, one.name)) - unsaid
+        if one.table and one.table not in WITHOUT_TABLE | {"country"}:
+            assert codes == set(LISTS[one.table]) or _is_bool(message, one), (message, one.name)
+        else:
+            assert codes <= {"stateless"}, (message, one.name)
 
 
-def test_the_table_of_kinds_of_organisation_is_the_agreements() -> None:
-    assert set(TABLES["org_kind"]) == set(ORG_KINDS)
+def test_every_member_of_every_message_has_a_label_and_no_label_is_of_nothing() -> None:
+    assert set(MEMBERS) == set(BODIES)
+    for message, members in MEMBERS.items():
+        names = {name for name in _leaves(_body(message), "") if not name.startswith("note.")}
+        assert names - set(members) <= UNSHOWN, message
+        assert {name for name in members if not name.startswith("note.")} <= names, message
 
 
 @pytest.mark.parametrize("tag", [tag for tag in LANGUAGES if tag != "en"])
@@ -100,7 +108,7 @@ def _said() -> set[object]:
         )
     }
     spoken = {text for code, text in SENTENCES.items() if code not in {*OURS, *TERMINAL}}
-    return found | spoken
+    return found | spoken | {wording.sentence for wording in WORDINGS.values()}
 
 
 def _strings(string: object) -> tuple[str, ...]:
@@ -112,15 +120,20 @@ def _open_words(text: str) -> set[str]:
 
 
 def _body(message: str) -> Mapping[str, Any]:
-    document: Mapping[str, Any] = schema_document(f"case-referral/0/{message}")
+    document: Mapping[str, Any] = schema_document(f"case-referral/1/{message}")
     return _resolved(document["$defs"]["body"])
 
 
 def _rule(message: str, name: str) -> Mapping[str, Any]:
     rule = _body(message)
     for step in name.split("."):
-        rule = _resolved(rule["properties"][step])
+        inner = rule if "properties" in rule else _resolved(rule["items"])
+        rule = _resolved(inner["properties"][step])
     return rule
+
+
+def _is_bool(message: str, one: Field) -> bool:
+    return "const" in _rule(message, one.name)
 
 
 def _leaves(rule: Mapping[str, Any], name: str) -> Iterator[str]:

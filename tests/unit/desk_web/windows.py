@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from flask import Flask
 from flask.testing import FlaskClient
+from jinja2.bccache import Bucket, BytecodeCache
 from werkzeug.test import TestResponse
 
 from broker.desk.errors import DeskError
@@ -39,6 +40,23 @@ class Seconds:
         return self.now
 
 
+class Compiled(BytecodeCache):
+    """The pages' templates, compiled once for all windows: that takes longer than most tests."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self._kept:
+            bucket.bytecode_from_string(self._kept[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._kept[bucket.key] = bucket.bytecode_to_string()
+
+
+COMPILED: Final = Compiled()
+
+
 @dataclass
 class Window:
     """One browser window and the desk behind it."""
@@ -62,6 +80,7 @@ class Window:
         vault = Vault(open_desk, clock=seconds, round_seconds=3600)
         keeper = Keeper(port)
         app = create_app(vault, keeper, world.root, clock=world.clock)
+        app.jinja_env.bytecode_cache = COMPILED
         vault.unlock(PASSPHRASE.encode())
         vault.hurry(patience=30)
         return cls(app, app.test_client(), vault, keeper, seconds)
