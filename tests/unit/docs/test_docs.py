@@ -13,6 +13,7 @@ from broker.desk.settings import DeskSettings
 from broker.hub.cli import main as hub
 from broker.hub.settings import HubSettings
 from broker.service.settings import settings_table
+from contracts import safety
 from directory.cli import main as directory
 from directory.columns import columns_table
 from directory.settings import DirectorySettings
@@ -64,3 +65,12 @@ def test_every_command_explains_itself() -> None:
         for command in program.commands.values():
             assert isinstance(command, click.Command)
             assert command.help, command.name
+
+
+def test_the_safety_page_names_a_rule_or_a_test_that_is_not_there() -> None:
+    page = (ROOT / "docs" / "safety.md").read_text(encoding="utf-8")
+    for name in re.findall(r"`([a-z_/.]+)`", page):
+        if "/" in name:
+            assert (ROOT / name).exists(), name
+        elif "_" in name and name not in {"taken_up", "purge_after"}:
+            assert hasattr(safety, name), name
