@@ -143,6 +143,12 @@ def show(*, ref: str, note: bool, as_json: bool) -> None:
 @click.option("--next-step", type=click.Choice(NEXT_STEPS), default=None, help="What they can do.")
 @click.option("--body", type=click.File("rb"), default=None, help="The whole body as JSON (or -).")
 @click.option("--example", is_flag=True, help="Print a complete fictional body to edit, and stop.")
+@click.option(
+    "--identity",
+    type=click.File("rb"),
+    default=None,
+    help="The identity.released body kept for later: no note may repeat a word of it.",
+)
 @click.option("--device", default=None, help="hand-over: the colleague's desk.")
 @click.option("--message", default=None, help="again: the message's number, as `show` gives it.")
 @json_option
@@ -155,6 +161,7 @@ def answer_command(
     next_step: str | None,
     body: IO[bytes] | None,
     example: bool,
+    identity: IO[bytes] | None,
     device: str | None,
     message: str | None,
     as_json: bool,
@@ -169,6 +176,7 @@ def answer_command(
     if example and message_type in BODIES:
         click.echo(_example(message_type, None, None))
         return
+    draft = _read_identity(identity)
     given = _answer_body(what, role=role, reason=reason, next_step=next_step, body=body)
     with terminal.unlocked() as desk:
         with desk.store.reading() as rows:
@@ -178,7 +186,7 @@ def answer_command(
         elif what == AGAIN:
             sent = send_again(desk, case, message or "")
         else:
-            sent = say(desk, case, message_type, given)
+            sent = say(desk, case, message_type, given, identity=draft)
         round_ = tick(desk, eager=True)
         _say_sent(desk, sent, round_, as_json=as_json)
 

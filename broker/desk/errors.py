@@ -149,6 +149,8 @@ SENTENCES: Final[Mapping[str, str]] = {
     "not_said_in_a_case": "{type} is not said within a case. Nothing was sent.",
     "not_said_apart": "{type} is said within a case only. Nothing was sent; give the case's six "
     "characters.",
+    "concern_to_itself": "{org} is the organisation that this concern is about. Nothing was sent; "
+    "send it to a coordinator of another country.",
     "claimed_by_colleague": "A colleague's desk has claimed this case. Nothing was sent; talk to "
     "them, or have them give it back.",
     "version_unsupported": "{org} has a desk that reads an older version of these messages only. "

@@ -44,7 +44,9 @@ from broker.service.failures import Failure
 from contracts.bodies import (
     Basis,
     Body,
+    ConcernReported,
     Consent,
+    IdentityReleased,
     OrgEvent,
     ReferralAcknowledged,
 )
@@ -80,7 +82,14 @@ _GIVES_UP_THE_REST: Final = frozenset(
 )
 
 
-def say(desk: Desk, case: Case, message_type: str, body: JsonObject) -> Sent:
+def say(
+    desk: Desk,
+    case: Case,
+    message_type: str,
+    body: JsonObject,
+    *,
+    identity: IdentityReleased | None = None,
+) -> Sent:
     """Check, seal and keep one more message of a case. Raises `DeskError`; nothing is queued then.
 
     Accepting what nobody has acknowledged says both, so that the table has one way only. What must
@@ -95,7 +104,10 @@ def say(desk: Desk, case: Case, message_type: str, body: JsonObject) -> Sent:
     if trouble is not None and message_type not in UNTIL_STORED:
         raise trouble
     with desk.store.writing() as rows:
-        return _say(rows, desk, rows.case(case.row), read, sealed=trouble is None, now=now)
+        current = rows.case(case.row)
+        if message_type not in _TELLS_IDENTITY:
+            refuse(findings_in_text(read, identity=identity))
+        return _say(rows, desk, current, read, sealed=trouble is None, now=now)
 
 
 def write(desk: Desk, *, to: str, message_type: str, body: JsonObject) -> Sent:
@@ -105,6 +117,8 @@ def write(desk: Desk, *, to: str, message_type: str, body: JsonObject) -> Sent:
     recipient, now = parse_org(to), desk.clock()
     read = read_typed(message_type, body)
     refuse(findings_in_text(read))
+    if isinstance(read, ConcernReported) and read.about_org == recipient:
+        raise DeskError("concern_to_itself", org=recipient)
     register = register_with(desk, recipient, now=now)
     check_ourselves(register, desk, now=now)
     if recipient == desk.org:
@@ -220,7 +234,7 @@ def _say(rows: Rows, desk: Desk, case: Case, body: Body, *, sealed: bool, now: i
     if message.type not in FREE_OF_CLAIMS:
         _check_claim(desk, entries)
     steps = _steps(case, course, message, now=now)
-    found = tuple(_findings(rows, desk, case, course, body, message.type, now=now))
+    found = _findings(rows, desk, case, course, body, now=now)
     refuse(found)
     try:
         for step in steps:
@@ -282,12 +296,11 @@ def _findings(
     case: Case,
     course: Course,
     body: Body,
-    message_type: str,
     *,
     now: int,
 ) -> tuple[Finding, ...]:
-    """Every safety rule that this message does not keep."""
-    found = check_said(
+    """Every safety rule of a further message that this one does not keep."""
+    return check_said(
         body,
         by=case.side,
         request=request_of(rows, case),
@@ -297,9 +310,6 @@ def _findings(
         receiver=case.peer if case.side is Side.REFERRER else desk.org,
         now=now,
     )
-    if message_type not in _TELLS_IDENTITY:
-        found += findings_in_text(body)
-    return found
 
 
 def _kind_of(desk: Desk, org: OrgId) -> str:

@@ -40,10 +40,11 @@ class Outstanding:
 
     `not_sent`: the hub has not accepted it; `not_stored`: the recipient has not confirmed it,
     phone them; `failed`: it will not arrive; `gap`: an event waits for one that never came;
-    `unknown_case`: a warning came about a case that this desk does not know. `why` says as a sentence why an envelope failed, or what keeps one back that is not given up. The
-    rest are what the agreement's timers await, as `ours_acknowledge`, `theirs_erase` and so on,
-    with `at` when it is due, Unix seconds, and `level` how far the breach has gone. `peer` is
-    with whom; `case` is None apart from any case.
+    `unknown_case`: a warning came about a case that this desk does not know. `why` says as a
+    sentence why an envelope failed, or what keeps one back that is not given up. The rest are what
+    the agreement's timers await, as `ours_acknowledge`, `theirs_erase` and so on, with `at` when
+    it is due, Unix seconds, and `level` how far the breach has gone. `peer` is with whom; `case`
+    is None apart from any case.
     """
 
     kind: str

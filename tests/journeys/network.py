@@ -4,28 +4,36 @@
         ours = network.desk("my")
         found = ours.json("find", "--country", "bd")
 
-Every command is the installed one, with its own folder and nothing of the test's environment.
+Every command is the installed one, with its own folder and nothing of the test's environment. With
+a `queue` every envelope passes through that RabbitMQ, and `wait_for_mail` waits for its way back.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from tests.services.ports import LOOPBACK, free_port, wait_for_port
-from tests.services.processes import Child, start
+from tests.services.processes import Child, start, wait_until
+from tests.services.rabbitmq import Vhost
 
 NET: Final = "demo.journey"
 PASSPHRASE: Final = "fig lantern meadow quartz"
 BIN: Final = Path(sys.executable).parent
 _PATIENCE: Final = 60
+# An accepted envelope whose copies for the recipient's devices are not in the mailbox yet.
+_ON_THE_WAY: Final = (
+    "SELECT count(*) FROM acceptance"
+    " WHERE NOT EXISTS (SELECT 1 FROM copy WHERE copy.eid = acceptance.eid)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +90,17 @@ class RunningNetwork:
     ports: tuple[int, int]
     directory_environ: Mapping[str, str] = field(repr=False)
     hub_environ: Mapping[str, str] = field(repr=False)
-    children: dict[str, Child] = field(default_factory=dict)
+    queue: Vhost | None = field(default=None, repr=False)
 
     @property
     def root_file(self) -> Path:
         return self.folder / "root.json"
 
-    def desk(self, country: str, *, admitted: bool = True) -> CommandLineDesk:
+    def desk(self, country: str, *, kind: str = "ngo", admitted: bool = True) -> CommandLineDesk:
         """A new organisation with one desk."""
         desk = self._new_desk(country)
         made = desk.json(
-            "init", "--country", country, "--kind", "ngo",
+            "init", "--country", country, "--kind", kind,
             "--root-key-file", str(desk.folder / "stick.key"),
             "--admission-file", str(desk.folder / "admission.json"),
         )  # fmt: skip
@@ -112,14 +120,43 @@ class RunningNetwork:
 
     @contextmanager
     def serving(self, name: str) -> Iterator[Child]:
-        """Run `directory` or `hub` for the length of the block."""
-        port = self.ports[0 if name == "directory" else 1]
+        """Run `directory`, `hub` or the hub's `relay` for the length of the block."""
+        program, words = ("hub", "relay") if name == "relay" else (name, "serve")
         environ = self.directory_environ if name == "directory" else self.hub_environ
-        command: list[str | Path] = [BIN / f"rujukan-{name}", "serve"]
+        command: list[str | Path] = [BIN / f"rujukan-{program}", words]
         log = self.folder / f"{name}.log"
         with start(name, command, log=log, environ=environ, folder=self.folder) as child:
-            wait_for_port(port, child=child)
+            if name != "relay":
+                wait_for_port(self.ports[0 if name == "directory" else 1], child=child)
             yield child
+
+    def declare_queues(self) -> None:
+        """What the hub's operator does once with a RabbitMQ."""
+        _must("rujukan-hub", "declare", environ=self.hub_environ)
+
+    def wait_for_mail(self) -> None:
+        """Until every envelope that the hub accepted lies in a mailbox."""
+        wait_until(self._all_in_mailboxes, "all letters in the mailboxes", seconds=_PATIENCE)
+
+    def accepted(self) -> int:
+        """How many envelopes the hub has accepted."""
+        return self._hub_counts("SELECT count(*) FROM acceptance")
+
+    def carried(self) -> int:
+        """How many envelopes RabbitMQ counted on their way to the mailbox."""
+        assert self.queue is not None
+        queues = self.queue.api("GET", "/queues/{vhost}")
+        (box,) = [one for one in queues if one["name"] == "box.mailbox"]
+        return int(box.get("message_stats", {}).get("publish", 0))
+
+    def _all_in_mailboxes(self) -> bool:
+        waiting = self._hub_counts("SELECT count(*) FROM outbox")
+        return waiting + self._hub_counts(_ON_THE_WAY) == 0
+
+    def _hub_counts(self, question: str) -> int:
+        with closing(sqlite3.connect(f"file:{self.folder}/hub.db?mode=ro", uri=True)) as hub:
+            (counted,) = hub.execute(question).fetchone()
+        return int(counted)
 
     def _new_desk(self, country: str) -> CommandLineDesk:
         folder = self.folder / f"desk-{country}-{len(list(self.folder.iterdir()))}"
@@ -137,7 +174,7 @@ class RunningNetwork:
         return CommandLineDesk(folder, environ)
 
 
-def prepare(folder: Path) -> RunningNetwork:
+def prepare(folder: Path, *, queue: Vhost | None = None) -> RunningNetwork:
     """Keys, root file and settings of a new network; nothing runs yet."""
     ports = free_port(), free_port()
     urls = [f"http://{LOOPBACK}:{port}" for port in ports]
@@ -173,15 +210,29 @@ def prepare(folder: Path) -> RunningNetwork:
             "RUJUKAN_PORT": str(ports[1]),
         }
     )
-    return RunningNetwork(folder, ports, directory, hub)
+    return RunningNetwork(folder, ports, directory, hub | _queue_environ(queue), queue)
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[RunningNetwork]:
-    """A network whose directory and hub serve."""
-    network = prepare(folder)
-    with network.serving("directory"), network.serving("hub"):
+def running(folder: Path, *, queue: Vhost | None = None) -> Iterator[RunningNetwork]:
+    """A network whose directory and hub serve, past a RabbitMQ if there is one."""
+    network = prepare(folder, queue=queue)
+    with ExitStack() as stack:
+        stack.enter_context(network.serving("directory"))
+        if queue is not None:
+            network.declare_queues()
+            stack.enter_context(network.serving("relay"))
+        stack.enter_context(network.serving("hub"))
         yield network
+
+
+def _queue_environ(queue: Vhost | None) -> dict[str, str]:
+    if queue is None:
+        return {}
+    return {
+        "RUJUKAN_QUEUE_URL": queue.url,
+        "RUJUKAN_QUEUE_MANAGEMENT_URL": queue.management_url,
+    }
 
 
 def _log_key_option(folder: Path) -> Sequence[str]:

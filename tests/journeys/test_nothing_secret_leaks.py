@@ -1,11 +1,11 @@
 """Where the words of a case must never be: anywhere but on two unlocked desks.
 
-A referral with marked words goes its whole way through a network of real processes, all of them
-logging at DEBUG, while everything that can break is broken. Then the desks are locked, and every
-file, table, queue, log, argument, address and printed line is searched for the marks, the
-passphrases and the keys, in every form that an encoding could give them. Before that, other marks
-are planted in each of these places in each of these forms: a scanner that misses one of them
-proves nothing, and the test fails.
+A referral with marked words, and then a name, a number and a way home, goes its whole way through
+a network of real processes, all of them logging at DEBUG, while everything that can break is
+broken. Then the desks are locked, and every file, table, queue, log, argument, address and printed
+line is searched for the marks, the passphrases and the keys, in every form that an encoding could
+give them. Before that, other marks are planted in each of these places in each of these forms: a
+scanner that misses one of them proves nothing, and the test fails.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ AT_WORK: Final = ("the hub's files", "the directory's files", "the locked desks'
 MAY_BE: Final = frozenset(
     {
         ("output of show --note", "note"),
+        ("output of show --note", "identity"),
         ("output of show --note", "label"),
         ("output of show --note", "id"),
         ("output of show", "label"),

@@ -50,8 +50,10 @@ class Journey(Mishaps):
             reference = self._receive_with_a_broken_system()
             self._send_what_the_receiver_must_reject()
             self._answer(reference)
+            self._tell_who_she_is(reference)
             self._read_in_a_browser()
             self._make_mistakes()
+            self._tell_too_much(reference)
             self._knock_as_a_stranger()
             self._break_tables()
             self._lose_the_directory()
@@ -153,13 +155,17 @@ class Journey(Mishaps):
         taken = network.kept_apart / "taken"
         seen.mkdir()
         program.write_text(_SYSTEM.format(taken=str(taken), seen=str(seen)), encoding="utf-8")
-        command = shlex.join([sys.executable, str(program)])
-        said = self._desk("consume", self.theirs, "consume", "--once", "--exec", command)()
+        said = self._hand_over()
         assert said.code == 1, said
         first, second = (json.loads(line) for line in taken.read_bytes().splitlines())
         assert first["message"]["body"]["note"]["text"] == self._note()
         assert second["message"]["body"]["consent"]["card_version"] == self.marks.label
         return str(second["reference"])
+
+    def _hand_over(self) -> Said:
+        program = self.network.kept_apart / "system.py"
+        command = shlex.join([sys.executable, str(program)])
+        return self._desk("consume", self.theirs, "consume", "--once", "--exec", command)()
 
     # -- answering --------------------------------------------------------------------------------
 
@@ -184,6 +190,28 @@ class Journey(Mishaps):
         cases = self._desk("inbox", self.ours, "inbox", "--json")().value["cases"]
         assert "accepted" in {one["state"] for one in cases}
 
+    def _tell_who_she_is(self, reference: str) -> None:
+        """Name and number, then the way home; their own system fails on the name, loudly."""
+        for message_type, body in (
+            ("identity.released", self._identity()),
+            ("journey.planned", self._way_home()),
+        ):
+            words = ("answer", reference, message_type, "--body", "-", "--json")
+            said = self._desk("answer", self.ours, *words, given=as_json(body))()
+            assert said.value["sent"] == [message_type]
+            self._wait_for_mail()
+            assert self._hand_over().code == 1
+        closed, opened, _ = self._at_once(
+            self._desk("show", self.theirs, "show", reference, "--json"),
+            self._desk("show --note", self.theirs, "show", reference, "--note", "--json"),
+            self._desk("show", self.ours, "show", reference),
+        )
+        assert closed.value["identity_released"] is True
+        told = json.dumps(opened.value, ensure_ascii=False)
+        marks = self.marks
+        for mark in (marks.name, marks.known_as, marks.number, marks.place, marks.code_word):
+            assert mark in told
+
     def _read_in_a_browser(self) -> None:
         """What a browser would ask of the web desk, and what it should not."""
         marks, cut = self.marks, {"follow_redirects": True, "trust_env": False, "timeout": 30}
@@ -193,9 +221,11 @@ class Journey(Mishaps):
             inbox = browser.get(link).text
             self.born.append(Secret("a browser's session", "key", _cookie(browser)))
             case = browser.get(origin + _first(r"/cases/[0-9a-f]{32}", inbox)).text
-            note = browser.get(origin + _first(r"/cases/[0-9a-f]{32}/notes/[0-9a-f]{32}", case))
-            assert marks.note in note.text
-            assert marks.note_foreign in note.text
+            closed = re.findall(r"/cases/[0-9a-f]{32}/notes/[0-9a-f]{32}", case)
+            opened = "".join(browser.get(origin + one).text for one in dict.fromkeys(closed))
+            for mark in (marks.note, marks.note_foreign, marks.name, marks.number, marks.place):
+                assert mark not in case
+                assert mark in opened
             csrf = {"csrf": _first(r'name="csrf"\s+value="([^"]+)"', case)}
             self.born.append(Secret("a form's token", "key", csrf["csrf"]))
             found = browser.post(f"{origin}/find", data=csrf | {"text": self._wanted()})
@@ -238,18 +268,18 @@ def _listing(org: str) -> str:
     return "\n".join(",".join(line) for line in (list(row), list(row.values()))) + "\n"
 
 
-# The receiver's own system: keeps what it is given, tells what it was started with, and once
-# fails as programs do, with the message in its output and its traceback.
+# The receiver's own system: keeps what it is given, tells what it was started with, and fails, at
+# first and on a name, as programs do: with the message in its output and its traceback.
 _SYSTEM: Final = """
 import os, pathlib, sys
 line = sys.stdin.buffer.read()
 taken, seen = pathlib.Path({taken!r}), pathlib.Path({seen!r})
-first = not taken.exists()
+fails = not taken.exists() or b'"identity.released"' in line
 with taken.open("ab") as file:
     file.write(line)
 pathlib.Path(seen, "environ").write_bytes(pathlib.Path("/proc/self/environ").read_bytes())
 pathlib.Path(seen, "cmdline").write_bytes(pathlib.Path("/proc/self/cmdline").read_bytes())
-if first:
+if fails:
     sys.stdout.buffer.write(line)
     sys.stdout.flush()
     raise ValueError(line.decode())

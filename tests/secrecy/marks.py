@@ -14,6 +14,8 @@ from tests.secrecy.scanner import Secret
 
 # Letters that Unicode neither composes nor takes apart, and no mark alone.
 _BANGLA: Final = "অআইউএওকখগঘচছজঝটঠডঢণতথদধনপফবভমযরলশষসহ"
+# No vowels: no word of any text is among them.
+_LATIN: Final = "bcdfghjklmnpqrstvwx"
 
 
 def bangla_mark() -> str:
@@ -22,13 +24,18 @@ def bangla_mark() -> str:
 
 
 def ascii_mark() -> str:
-    """Random letters and digits, fit for every field that takes a label."""
-    return f"Q{secrets.token_hex(9)}z"[:20]
+    """Random letters, fit for every field that takes a label; digits would look like a number."""
+    return f"Q{''.join(random.choices(_LATIN, k=18))}z"
+
+
+def number_mark() -> str:
+    """Random digits after a prefix that no network dials."""
+    return f"000{secrets.randbelow(10**13):013d}"
 
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """What is searched for afterwards; see `secrets_of` for what each is."""
+    """What is searched for afterwards; see `secrets` for what each is."""
 
     note: str = field(default_factory=ascii_mark, repr=False)
     note_foreign: str = field(default_factory=bangla_mark, repr=False)
@@ -39,6 +46,11 @@ class Marks:
     knock_foreign: str = field(default_factory=bangla_mark, repr=False)
     wanted: str = field(default_factory=ascii_mark, repr=False)
     wanted_foreign: str = field(default_factory=bangla_mark, repr=False)
+    name: str = field(default_factory=bangla_mark, repr=False)
+    known_as: str = field(default_factory=ascii_mark, repr=False)
+    number: str = field(default_factory=number_mark, repr=False)
+    place: str = field(default_factory=ascii_mark, repr=False)
+    code_word: str = field(default_factory=ascii_mark, repr=False)
     consent: str = field(default_factory=lambda: secrets.token_hex(16), repr=False)
     wrong_passphrase: str = field(default_factory=lambda: f"fig {ascii_mark()}", repr=False)
     passphrases: tuple[str, str] = field(
@@ -56,6 +68,11 @@ class Marks:
             Secret("a misplaced text in Bangla", "stray", self.stray_foreign),
             Secret("a stranger's text", "knock", self.knock),
             Secret("a stranger's text in Bangla", "knock", self.knock_foreign),
+            Secret("the name", "identity", self.name),
+            Secret("the name she goes by", "identity", self.known_as),
+            Secret("her number", "identity", self.number),
+            Secret("a place", "identity", self.place),
+            Secret("a code word", "identity", self.code_word),
             Secret("a search", "search", self.wanted),
             Secret("a search in Bangla", "search", self.wanted_foreign),
             Secret("the consent's number", "id", self.consent, thorough=False),

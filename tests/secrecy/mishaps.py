@@ -20,6 +20,7 @@ from sqlalchemy import Engine, text
 
 from broker.desk.client import HubRefused, Unreachable
 from broker.service.database import open_engine
+from contracts.messages import VERSION
 from contracts.sealing import Sealed
 from tests.secrecy.steps import Steps, as_json, read_database
 from tests.services.processes import wait_until
@@ -66,7 +67,7 @@ class Mishaps(Steps):
         """Each breaks another rule, with marks in the value, the name and outside any JSON."""
         marks = self.marks
         message: dict[str, Any] = {
-            "type": "referral.requested", "v": "0.1", "id": secrets.token_hex(16),
+            "type": "referral.requested", "v": VERSION, "id": secrets.token_hex(16),
             "referral_ref": secrets.token_hex(16), "after": [], "at": "2026-11-20T00:00:00Z",
         }  # fmt: skip
         return (
@@ -99,6 +100,30 @@ class Mishaps(Steps):
             ),
             lambda: self.network.run("wrong passphrase", forgetful, "rujukan", "inbox"),
         )
+        assert [one.code for one in said] == [1] * len(said), said
+
+    def _tell_too_much(self, reference: str) -> None:
+        """Names in a note, in the names of members and where a code belongs."""
+        marks = self.marks
+        draft = self.network.kept_apart / "identity.json"
+        draft.write_bytes(as_json(self._identity()))
+        named = self.body | {"note": {"text": f"{marks.known_as} {marks.name}", "language": "ben"}}
+        misplaced = {marks.name: {marks.known_as: marks.number}, "by": marks.place}
+        words = ("answer", reference, "--json", "--body", "-")
+        said = self._at_once(
+            self._desk(
+                "refused send", self.ours, *self._send_words(), "--identity", draft,
+                given=as_json(named),
+            ),
+            self._desk(
+                "refused answer", self.ours, *words, "identity.released",
+                given=as_json(self._identity() | misplaced),
+            ),
+            self._desk(
+                "refused answer", self.ours, *words, "journey.changed",
+                given=as_json(self._way_home() | misplaced),
+            ),
+        )  # fmt: skip
         assert [one.code for one in said] == [1] * len(said), said
 
     def _knock_as_a_stranger(self) -> None:

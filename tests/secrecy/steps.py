@@ -21,7 +21,7 @@ from broker.desk.passphrases import read_passphrase
 from broker.desk.settings import DeskSettings
 from broker.desk.unlocking import Desk, unlock
 from broker.service.settings import database_url, read_settings
-from contracts.examples import example_request
+from contracts.examples import example_body, example_request
 from contracts.identifiers import Mid, parse_org_id
 from contracts.messages import CONTRACT, render_body
 from contracts.sealing import Plaintext, Sealed, seal
@@ -68,6 +68,34 @@ class Steps:
         window = {"zone": zone, "days": ["mon"], "from": "09:00", "to": "10:00"}
         body["safety"] |= {"contact_mode": "direct", "channels": ["call"], "windows": [window]}
         return body
+
+    def _identity(self) -> dict[str, Any]:
+        """Who she is: a mark for the name, the number, the place, the words."""
+        marks = self.marks
+        window = self.body["safety"]["windows"][0]
+        return {
+            "name": {"full": marks.name, "known_as": marks.known_as, "script": "Beng"},
+            "contact": {
+                "mode": "direct",
+                "channels": [{"kind": "call", "value": marks.number}],
+                "windows": [window],
+            },
+            "documents": [{"kind": "passport", "number": marks.number, "held_by": "employer"}],
+            "district": {"region": "BD-C", "text": marks.place},
+            "code_words": {"caller_says": marks.code_word, "person_answers": marks.known_as},
+            "do_not_contact": [{"role": "recruiter", "name": marks.name}],
+        }
+
+    def _way_home(self) -> dict[str, Any]:
+        """A journey with a mark wherever it takes a word that is no code."""
+        marks = self.marks
+        body: dict[str, Any] = dict(example_body("journey.planned"))
+        body["leaving"] |= {"place": marks.place}
+        body["arriving"] |= {"place": marks.place}
+        body["met_by"] |= {"recognition_word": marks.code_word}
+        body["if_nobody_there"] |= {"text": f"{marks.known_as}, {marks.place}"}
+        body["duty_numbers"] = {"referrer": marks.number, "receiver": marks.number}
+        return body | {"carrier_ref": marks.code_word}
 
     def _wanted(self) -> str:
         return f"{self.marks.wanted} {self.marks.wanted_foreign}"

@@ -142,3 +142,12 @@ def test_a_problem_about_no_case_is_answered_by_nothing(
     assert [entry.own for entry in apart(theirs)] == [False]
     with theirs.store.reading() as rows:
         assert parse_message(rows.message(apart(theirs)[0].row)).referral_ref is None
+
+
+def test_a_concern_is_not_sent_to_the_organisation_that_it_is_about(
+    world: World, ours: Desk, theirs: Desk
+) -> None:
+    about = body("concern.reported", about_org=theirs.org)
+    with pytest.raises(DeskError) as caught:
+        write(ours, to=theirs.org, message_type="concern.reported", body=about)
+    assert caught.value.code == "concern_to_itself"
