@@ -145,7 +145,7 @@ def test_a_problem_about_no_case_is_answered_by_nothing(
 
 
 def test_a_concern_is_not_sent_to_the_organisation_that_it_is_about(
-    world: World, ours: Desk, theirs: Desk
+    ours: Desk, theirs: Desk
 ) -> None:
     about = body("concern.reported", about_org=theirs.org)
     with pytest.raises(DeskError) as caught:
