@@ -116,7 +116,7 @@ def test_what_the_two_countries_ask_for_refuses_until_somebody_has_seen_to_it(
 
 @pytest.mark.parametrize(
     "text",
-    ["Demo will ring.", "she is DEMO PERSON one", "say the blue umbrella", "paper demo0000000"],
+    ["Seseorang will ring.", "she is PLACEHOLDER", "say the blue umbrella", "paper demo0000000"],
 )
 def test_a_note_that_repeats_the_identity_draft_refuses(
     world: World, ours: Desk, theirs: Desk, text: str

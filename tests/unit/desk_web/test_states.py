@@ -211,7 +211,7 @@ def test_a_message_of_no_case_has_a_page_of_its_own(
     write(theirs, to=ours.org, message_type="capacity.query", body=query)
     concern: JsonObject = {
         "kinds": ["wrong_listing"],
-        "about_org": theirs.org,
+        "about_org": "pk-0123456789abcdef",
         "seen_by": "own_staff",
         "still_going_on": "yes",
         "note": {"text": CANARY, "language": "eng"},
