@@ -92,21 +92,30 @@ class Authority:
 
 @dataclass(frozen=True, slots=True)
 class Hotline:
-    """A public number as published. `dial` is E.164 where the number has that form.
+    """A public number of `country` as published. `serves` empty: not said.
 
-    A short code keeps its digits: it works inside the country only. `serves` empty: not said.
     `always_open`: known to be open day and night; false means not known. `warnings` are what a
     caller must know before calling.
     """
 
+    country: str
     number: str
-    dial: str
     means: str
     name: str
     serves: tuple[str, ...]
     always_open: bool
     warnings: tuple[str, ...]
     note: str
+
+    @property
+    def dial(self) -> str:
+        """E.164 where the number has that form; the digits of a short code, which works inside
+        the country only.
+        """
+        # A desk that shows no number need not load the numbering plans of the world.
+        from countries.dialling import dial
+
+        return dial(self.number, self.country)
 
 
 @dataclass(frozen=True, slots=True)

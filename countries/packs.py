@@ -21,8 +21,6 @@ from importlib.resources.abc import Traversable
 from types import MappingProxyType
 from typing import Final, TypeVar
 
-import phonenumbers
-
 from contracts.codes import DAYS
 from contracts.routing import RouteState
 from countries.facts import (
@@ -74,14 +72,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Pack:
-    """One country. `names` has its name in all languages of the interface (BCP 47).
+    """One country.
 
     `office_zone` stands only where the country has several time zones, `weekly_days_off` only
     where the library's are wrong.
     """
 
     country: str
-    names: Mapping[str, str]
     time_zones: tuple[str, ...]
     languages: tuple[Fact[Language], ...]
     laws: tuple[Fact[Law], ...]
@@ -94,6 +91,12 @@ class Pack:
     office_zone: Fact[Zone] | None
     weekly_days_off: Fact[DaysOff] | None
     routes: tuple[Fact[DefaultRoute], ...]
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """Its name in all languages of the interface (BCP 47)."""
+        names = {tag: country_name(self.country, tag) for tag in INTERFACE_LANGUAGES}
+        return MappingProxyType(names)
 
 
 @cache
@@ -129,7 +132,6 @@ def _pack(place: Place, country: str) -> Pack:
     place.choice("country", (country,))
     return Pack(
         country=country,
-        names=MappingProxyType({tag: country_name(country, tag) for tag in INTERFACE_LANGUAGES}),
         time_zones=time_zones(country),
         languages=_facts(place, "languages", _language),
         laws=_facts(place, "laws", _law),
@@ -204,8 +206,8 @@ def _hotline(value: Place, country: str) -> Hotline:
         "number", pattern=r"\+?[0-9][0-9 -]{1,24}", meaning="digits, spaces and hyphens"
     )
     return Hotline(
+        country=country,
         number=number,
-        dial=_dial(number, country),
         means=value.choice("means", HOTLINE_MEANS, default="phone"),
         name=value.optional_text("name"),
         serves=value.choices("serves", HOTLINE_GROUPS, least=0),
@@ -213,17 +215,6 @@ def _hotline(value: Place, country: str) -> Hotline:
         warnings=value.choices("warnings", HOTLINE_WARNINGS, least=0),
         note=value.optional_text("note"),
     )
-
-
-def _dial(number: str, country: str) -> str:
-    digits = "".join(char for char in number if char.isdigit())
-    try:
-        parsed = phonenumbers.parse(number, country.upper())
-    except phonenumbers.NumberParseException:
-        return digits
-    if not phonenumbers.is_valid_number(parsed):  # a short code, or one the library does not know
-        return digits
-    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
 
 
 def _data_law(value: Place) -> DataLaw:

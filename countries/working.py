@@ -14,13 +14,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
-from typing import Final
-
-import holidays
+from typing import TYPE_CHECKING, Final
 
 from contracts.country import WorkingDays
 from countries.names import time_zones
 from countries.packs import load_packs
+
+if TYPE_CHECKING:
+    from holidays import HolidayBase
 
 # All eight countries' calendars have this language, and with it one word for an estimate.
 _LANGUAGE: Final = "en_US"
@@ -51,7 +52,7 @@ def public_holidays(country: str, year: int) -> tuple[PublicHoliday, ...]:
     known = _calendar(country)
     if not known.start_year <= year <= known.end_year:
         return ()
-    days = holidays.country_holidays(country.upper(), years=year, language=_LANGUAGE)
+    days = _calendar(country, year)
     return tuple(PublicHoliday(day, name, _ESTIMATED in name) for day, name in sorted(days.items()))
 
 
@@ -85,5 +86,8 @@ def _working_days(country: str, years: frozenset[int]) -> WorkingDays:
 
 
 @cache
-def _calendar(country: str) -> holidays.HolidayBase:
-    return holidays.country_holidays(country.upper())
+def _calendar(country: str, *years: int) -> "HolidayBase":
+    # A start in which nothing is due, as most are, need not load every country's calendar.
+    from holidays import country_holidays
+
+    return country_holidays(country.upper(), years=years, language=_LANGUAGE)

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 from contextlib import suppress
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, inspect
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
-from broker.service.database import begin_immediate, migrate, open_engine, writing
-from tests.unit.service.packages import add_migration, make_package
+from broker.service import database
+from broker.service.database import begin_immediate, migrate, open_engine, version_table, writing
+from tests.unit.service.packages import (
+    add_migration,
+    make_package,
+    migrate_together,
+    migrated_elsewhere,
+)
 
 CANARY = "CANARY-7f3a"
 CREATE = 'op.create_table("parent", sa.Column("id", sa.Integer, primary_key=True))'
@@ -27,6 +33,7 @@ op.create_table(
 op.execute("INSERT INTO parent VALUES (1)")
 op.execute("INSERT INTO child VALUES (1, 1)")
 """
+OTHER = 'op.create_table("other", sa.Column("id", sa.Integer, primary_key=True))'
 FAIL = 'op.execute("INSERT INTO parent VALUES (2)")\nraise RuntimeError("half-way")'
 COPY = """
 with op.batch_alter_table("parent", recreate="always") as batch:
@@ -127,6 +134,42 @@ def test_migrating_applies_what_is_new_and_nothing_twice(engine: Engine, package
     assert rows(engine, "SELECT * FROM alembic_version_toy_a") == [("0002",)]
 
 
+@pytest.mark.parametrize("package", ["broker.desk", "broker.hub", "broker.mirror", "directory"])
+def test_no_migration_of_ours_is_overlooked(engine: Engine, package: str) -> None:
+    """What is read from the files, to spare Alembic, is what Alembic would have found."""
+    migrate(engine, package)
+    heads = ScriptDirectory(str(files(package) / "migrations")).get_heads()
+    assert database._applied(engine, version_table(package)) == set(heads)
+    assert database._newest(database._migrations(package)) == set(heads)
+
+
+@pytest.mark.parametrize("applied", [0, 1, 2])
+def test_a_migration_written_in_another_style_is_not_overlooked(
+    engine: Engine, packages: Path, applied: int
+) -> None:
+    name = f"toy_s{applied}"
+    make_package(packages, name, *[CREATE, FILL][:applied])
+    migrate(engine, name)
+    versions = packages / name / "migrations" / "versions"
+    add_migration(versions, applied + 1, f"{applied:04}" if applied else None, OTHER)
+    script = versions / f"{applied + 1:04}_step.py"
+    script.write_text(script.read_text().replace("revision =", "revision: str | None ="))
+    migrate(engine, name)
+    migrate(engine, name)
+    assert "other" in inspect(engine).get_table_names()
+
+
+def test_a_start_with_nothing_due_waits_for_no_writer_and_loads_no_alembic(
+    engine: Engine, packages: Path
+) -> None:
+    make_package(packages, "toy_n", CREATE)
+    migrate(engine, "toy_n")
+    with begin_immediate(open_engine(f"{engine.url}")):
+        said = migrated_elsewhere(packages, "toy_n", f"{engine.url}")
+    assert "sqlalchemy" in said
+    assert "alembic" not in said
+
+
 def test_two_packages_share_a_database(engine: Engine, packages: Path) -> None:
     make_package(packages, "toy_b", CREATE)
     make_package(packages, "toy_c", CREATE.replace("parent", "other"))
@@ -161,33 +204,7 @@ def test_a_package_without_migrations_is_named(engine: Engine) -> None:
         migrate(engine, "tests.unit")
 
 
-_START = """
-import sys
-sys.path.insert(0, sys.argv[1])
-from broker.service.database import migrate, open_engine
-engine = open_engine(sys.argv[2])
-print("ready", flush=True)
-sys.stdin.read(1)
-migrate(engine, "toy_race")
-"""
-
-
 def test_processes_that_start_together_migrate_once(tmp_path: Path, packages: Path) -> None:
     make_package(packages, "toy_race", CREATE, FILL, SLOW)
-    command = [sys.executable, "-c", _START, str(packages), f"sqlite:///{tmp_path}/race.db"]
-    runs = [
-        subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
-        for _ in range(3)
-    ]
-    for run in runs:
-        assert run.stdout is not None
-        assert run.stdout.readline() == b"ready\n"
-    for run in runs:
-        assert run.stdin is not None
-        run.stdin.write(b"x")
-        run.stdin.flush()
-    said = [run.communicate(timeout=60)[1].decode() for run in runs]
-    assert [run.returncode for run in runs] == [0, 0, 0], said
+    migrate_together(packages, "toy_race", f"sqlite:///{tmp_path}/race.db")
     assert rows(open_engine(f"sqlite:///{tmp_path}/race.db"), "SELECT * FROM child") == [(1, 1)]
