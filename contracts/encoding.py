@@ -16,7 +16,7 @@ import binascii
 import hashlib
 import json
 from collections.abc import Mapping, Sequence, Set
-from typing import Final, NoReturn, TypeAlias, TypeVar
+from typing import Final, NoReturn, TypeAlias
 
 from contracts.errors import Malformed
 
@@ -29,7 +29,6 @@ MAX_NUMBER: Final = 2**53 - 1  # what a JavaScript reader holds exactly (RFC 749
 MAX_DEPTH: Final = 16  # no agreed form is deeper than 8; a bound keeps parsers off the stack's end
 
 _MAX_DIGITS: Final = len(str(MAX_NUMBER))
-_T = TypeVar("_T")
 
 
 def b64encode(data: bytes) -> str:
@@ -71,7 +70,8 @@ def parse_json(data: bytes, *, limit: int) -> JsonValue:
         raise Malformed("too_deep") from None
     except ValueError:  # UnicodeDecodeError, JSONDecodeError; both hold the text
         raise Malformed("not_json") from None
-    if _deeper_than(value, MAX_DEPTH):
+    # No value is deeper than it has brackets; most are small, and then nothing need be walked.
+    if text.count("{") + text.count("[") > MAX_DEPTH and _deeper_than(value, MAX_DEPTH):
         raise Malformed("too_deep")
     if "\\u" in text:  # only an escape can still have made a lone surrogate
         dump_json(value)
@@ -127,22 +127,34 @@ def members(
 
 def text_of(obj: Mapping[str, JsonValue], name: str) -> str:
     """The string `name`, or `Malformed("wrong_type", name)`; so too the three below."""
-    return _typed(obj, name, str)
+    value = obj.get(name)
+    if isinstance(value, str):
+        return value
+    raise _not_there(obj, name)
 
 
 def number_of(obj: Mapping[str, JsonValue], name: str) -> int:
     """The whole number `name`; `true` is none, though Python calls it an int."""
-    return _typed(obj, name, int)
+    value = obj.get(name)
+    if isinstance(value, int) and value is not True and value is not False:
+        return value
+    raise _not_there(obj, name)
 
 
 def list_of(obj: Mapping[str, JsonValue], name: str) -> list[JsonValue]:
     """The array `name`."""
-    return _typed(obj, name, list)
+    value = obj.get(name)
+    if isinstance(value, list):
+        return value
+    raise _not_there(obj, name)
 
 
 def object_of(obj: Mapping[str, JsonValue], name: str) -> JsonObject:
     """The object `name`."""
-    return _typed(obj, name, dict)
+    value = obj.get(name)
+    if isinstance(value, dict):
+        return value
+    raise _not_there(obj, name)
 
 
 def texts_of(obj: Mapping[str, JsonValue], name: str) -> tuple[str, ...]:
@@ -159,11 +171,8 @@ def bytes_of(obj: Mapping[str, JsonValue], name: str, *, size: int | None = None
     return b64decode(text_of(obj, name), field=name, size=size)
 
 
-def _typed(obj: Mapping[str, JsonValue], name: str, kind: type[_T]) -> _T:
-    value = obj.get(name)
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise Malformed("wrong_type" if name in obj else "missing_member", name)
-    return value
+def _not_there(obj: Mapping[str, JsonValue], name: str) -> Malformed:
+    return Malformed("wrong_type" if name in obj else "missing_member", name)
 
 
 def _deeper_than(value: JsonValue, levels: int) -> bool:

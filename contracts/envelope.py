@@ -252,7 +252,7 @@ def check_for_hub(
         raise Refused("bad_signature", "s") from None
     if header.suite != SUITE:
         raise Refused("version_unsupported", "suite")
-    _check_way(header, register=register, routes=routes)
+    _check_way(header, register=register, routes=routes, now=now)
     _check_times(header, now)
     return envelope
 
@@ -265,7 +265,7 @@ def _parsed_for_hub(body: bytes) -> Envelope:
         raise Refused(code, fault.field) from None
 
 
-def _check_way(header: Header, *, register: Register, routes: RouteTable) -> None:
+def _check_way(header: Header, *, register: Register, routes: RouteTable, now: int) -> None:
     ends = (register.organisation(header.sender), register.organisation(header.to))
     kinds = [end.kind for end in ends if end is not None]
     if not routes.carries(country_of(header.sender), country_of(header.to), kinds=kinds):
@@ -278,6 +278,7 @@ def _check_way(header: Header, *, register: Register, routes: RouteTable) -> Non
         sender=header.sender,
         sender_device=header.device,
         iat=header.iat,
+        now=now,
     )
 
 

@@ -1,7 +1,7 @@
 """The log's leaves as bytes: a statement, its signatures and the time the log wrote it down.
 
 One leaf has one byte form, so that two mirrors that agree on a hash agree on every byte. This
-file does not know what a statement says; the Merkle tree over the hashes is not built yet.
+file does not know what a statement says; the Merkle tree over the hashes is `contracts.tree`.
 
     data = encode_leaf(Leaf(statement, t))
     for part in split_leaves(answer): register.apply(decode_leaf(part))

@@ -1,179 +1,134 @@
 """Who may sign for whom and which keys open whose mail: the log's statements, folded in order.
 
 The fold is pure. It holds no clock (every rule about time uses the log's own `t`), reads no
-network, and trusts nobody: a directory, a hub and a desk that fold the same leaves hold the same
-register. A statement that breaks a rule changes nothing, for everyone alike. It does not know
-listings, routes or witnesses.
+network, and trusts nobody: a directory, a witness, a hub and a desk that fold the same leaves
+hold the same register. A statement that breaks a rule changes nothing, for everyone alike, and
+does not advance its author's chain. The rules themselves stand in `contracts.rules`; this file
+keeps the chains and answers questions. It does not know envelopes nor the Merkle tree.
 
-    register = Register("demo.example")
+    register = Register(root)
     register.apply(leaf)                      # raises Refused: no effect
     register.recipients(to=org, sender=own, sender_device=own_device, now=now)
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from typing import Final
 
+from contracts.contents import Content, EncryptionKey, OrgContent, read_content
 from contracts.errors import BadSignature, Malformed, Refused
 from contracts.identifiers import KeyId, OrgId
 from contracts.log import Leaf
-from contracts.signing import Label, key_id, signed_bytes, verify_bytes
-from contracts.statements import (
-    DAY,
-    WEEK,
-    WEEKS_AHEAD,
-    Content,
-    DeviceContent,
-    EncryptionKey,
-    Heading,
-    KeysContent,
-    OrgContent,
-    Role,
-    Statement,
-    first_heading,
-    read_content,
-)
+from contracts.root import RootFile, RulesUnknown
+from contracts.routing import RouteTable
+from contracts.rules import RootChanged, apply_content
+from contracts.signers import Check, Claim
+from contracts.signing import verify_bytes
+from contracts.standing import Device, KeyOwner, Listed, Organisation
+from contracts.state import State
+from contracts.statements import NO_PREVIOUS, Heading
 
-__all__ = ["Device", "EncryptionKey", "KeyOwner", "Organisation", "Register", "RootChanged"]
+__all__ = [
+    "Device",
+    "EncryptionKey",
+    "KeyOwner",
+    "Listed",
+    "Organisation",
+    "Register",
+    "RootChanged",
+    "RulesUnknown",
+]
 
-# A device that no admin device has countersigned waits this long, so that the organisation's own
-# desks can raise the alarm when somebody holds the stick with the root key.
-DEVICE_DELAY: Final = DAY
 # Desks whose clocks differ choose neighbouring weeks' keys around Monday midnight.
 CLOCK_TOLERANCE: Final = 300
-
-
-@dataclass(frozen=True, slots=True)
-class Device:
-    """A computer that signs for an organisation, with the keys it has published last.
-
-    `nbf` ≤ time < `naf` is its window and `counts_from` when the certificate takes effect, all
-    Unix seconds. `suites` and `reads` are empty until it has published keys.
-    """
-
-    org: OrgId
-    key_id: KeyId
-    public: bytes
-    role: Role
-    nbf: int
-    naf: int
-    counts_from: int
-    keys: tuple[EncryptionKey, ...] = ()
-    suites: tuple[int, ...] = ()
-    reads: tuple[str, ...] = ()
-
-    def in_window(self, at: int) -> bool:
-        """Whether the certificate covers this time."""
-        return self.nbf <= at < self.naf
-
-    def in_force(self, at: int) -> bool:
-        """Whether it covers this time and had taken effect by then."""
-        return self.counts_from <= at and self.in_window(at)
-
-    def key_for(self, at: int) -> EncryptionKey | None:
-        """The published key for the week that `at` lies in, or none."""
-        return next((key for key in self.keys if key.nbf <= at < key.naf), None)
-
-
-@dataclass(frozen=True, slots=True)
-class Organisation:
-    """An organisation and where its chain of statements stands (`seq`, hash `head`)."""
-
-    id: OrgId
-    country: str
-    kind: str
-    root: bytes
-    recovery: tuple[bytes, ...]
-    seq: int
-    head: str
-    devices: tuple[Device, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class KeyOwner:
-    """Who published an encryption key. Older weeks stay known: mail may still be on its way."""
-
-    org: OrgId
-    device: KeyId
-    key: EncryptionKey
-
-
-class RootChanged(Refused):
-    """A second beginning of an organisation, signed, with another root key: an alarm.
-
-    The statement has no effect. Either the organisation lost its keys and began anew, or somebody
-    is putting another in its place; only a phone call can tell.
-    """
-
-    def __init__(self, org: OrgId) -> None:
-        super().__init__("root_changed", "root")
-        self.org = org
 
 
 class Register:
     """The state after all leaves applied so far. Copy it to try leaves without keeping them."""
 
-    def __init__(self, net: str) -> None:
-        self.net = net
-        self._t = 0
-        self._organisations: dict[OrgId, Organisation] = {}
-        self._devices: dict[KeyId, Device] = {}
-        self._signing_keys: set[KeyId] = set()
-        # By encryption key id; a plain pair, because a log holds thirteen times as many as leaves.
-        self._owners: dict[KeyId, tuple[KeyId, EncryptionKey]] = {}
+    def __init__(self, root: RootFile) -> None:
+        """An empty log under this root file; a `root` statement puts another one in force."""
+        self._state = State(root)
 
     def copy(self) -> Register:
         """An independent register in the same state."""
-        twin = Register(self.net)
-        twin._t = self._t
-        twin._organisations = self._organisations.copy()
-        twin._devices = self._devices.copy()
-        twin._signing_keys = self._signing_keys.copy()
-        twin._owners = self._owners.copy()
+        twin = Register(self._state.root)
+        twin._state = self._state.copy()
         return twin
 
-    def apply(self, leaf: Leaf) -> Organisation:
-        """Let the next leaf take effect; the organisation it is about, as it then stands.
+    def apply(self, leaf: Leaf, *, check: Check = verify_bytes) -> Heading:
+        """Let the next leaf take effect; its heading: whose it is and whom it concerns.
 
         Raises `Refused(rule, field)` where its statement breaks a rule: it has no effect then and
         its author's chain stays where it was; `RootChanged` is such a refusal that somebody must
-        look into. Raises `Malformed("time_fell", "t")` where the log
+        look into. `RulesUnknown` is none: the coordinators have agreed on rules that this program
+        does not know, and it must stop here. Raises `Malformed("time_fell", "t")` where the log
         itself is at fault; such a log must not be followed any further.
+
+        `check` verifies one signature, and raises `BadSignature`. One that does so later must see
+        to it that a register in which any signature was bad is thrown away.
         """
-        if leaf.t < self._t:
+        if leaf.t < self._state.t:
             raise Malformed("time_fell", "t")
-        self._t = leaf.t
+        self._state.t = leaf.t
         try:
-            return self._apply(read_content(leaf.statement), leaf)
+            claim = Claim(leaf.statement, leaf.t, check)
+            return self._apply(read_content(leaf.statement), claim)
         except (Malformed, BadSignature) as error:
             raise Refused(error.code, error.field) from None
 
     @property
+    def root(self) -> RootFile:
+        """The root file in force: the program's own, or a later one out of the log."""
+        return self._state.root
+
+    @property
+    def net(self) -> str:
+        """The network's name, which every statement repeats."""
+        return self._state.root.net
+
+    @property
     def time(self) -> int:
         """The newest leaf's time, Unix seconds, 0 before any: it is at least so late."""
-        return self._t
+        return self._state.t
 
     @property
     def organisations(self) -> tuple[Organisation, ...]:
         """All organisations, in the order of their ids."""
-        return tuple(sorted(self._organisations.values(), key=lambda found: found.id))
+        found = (self._state.whole(org) for org in sorted(self._state.organisations))
+        return tuple(one for one in found if one is not None)
+
+    @property
+    def routes(self) -> RouteTable:
+        """The routes that two countries' coordinators have signed."""
+        return RouteTable.of(self._state.routes)
+
+    @property
+    def listings(self) -> tuple[Listed, ...]:
+        """What is listed, in the order of the organisations' ids."""
+        return tuple(sorted(self._state.listings.values(), key=lambda listed: listed.org))
+
+    def listing(self, org: OrgId) -> Listed | None:
+        """What is listed of an organisation, with or without keys of its own, or none."""
+        return self._state.listings.get(org)
 
     def organisation(self, org: OrgId) -> Organisation | None:
-        """The organisation of this id, or none."""
-        return self._organisations.get(org)
+        """The organisation of this id at the newest leaf's time, or none."""
+        return self._state.whole(org)
+
+    def vouches(self, org: OrgId, of: str) -> int:
+        """From how many countries an organisation not yet begun has a word that admits it now."""
+        return len(self._state.vouching(org, of))
 
     def device(self, org: OrgId, device: KeyId) -> Device | None:
         """The device of this key id if that organisation has certified it, whatever its window."""
-        found = self._devices.get(device)
+        found = self._state.device(device)
         return found if found is not None and found.org == org else None
 
     def usable_devices(self, org: OrgId, now: int) -> tuple[Device, ...]:
         """The organisation's devices in force, in the order of their key ids."""
-        organisation = self._organisations.get(org)
-        devices = organisation.devices if organisation is not None else ()
-        return tuple(device for device in devices if device.in_force(now))
+        return tuple(one for one in self._state.devices_of(org) if one.in_force(now))
 
     def recipients(
         self, *, to: OrgId, sender: OrgId, sender_device: KeyId, now: int
@@ -183,7 +138,7 @@ class Register:
         One key a device, those of `to` first, each in the order of device key ids. Raises
         `Refused("unknown_recipient" | "recipient_has_no_keys", "to")`.
         """
-        if to not in self._organisations:
+        if to not in self._state.organisations:
             raise Refused("unknown_recipient", "to")
         theirs = self._keys_for(to, sender_device, now)
         if not theirs:
@@ -196,173 +151,80 @@ class Register:
 
     def owner_of_key(self, encryption_key: KeyId) -> KeyOwner | None:
         """Who published an encryption key, this week's or an older one, or none."""
-        found = self._owners.get(encryption_key)
+        found = self._state.owners.get(encryption_key)
         if found is None:
             return None
-        device = self._devices[found[0]]
+        device = self._state.devices[found[0]]
         return KeyOwner(device.org, device.key_id, found[1])
 
     def check_recipients(
-        self, keys: Sequence[KeyId], *, to: OrgId, sender: OrgId, sender_device: KeyId, iat: int
+        self,
+        keys: Sequence[KeyId],
+        *,
+        to: OrgId,
+        sender: OrgId,
+        sender_device: KeyId,
+        iat: int,
+        now: int,
     ) -> None:
         """The hub's check of an envelope's `keys`, one lookup a key.
 
         Each must be of a device of `to`, or of another device of `sender`, in force at `iat` and
-        of that week (300 s either way); no device twice; at least one of `to`. Whether a device
+        of that week (300 s either way), and not silenced now; no device twice; at least one of
+        `to`. Whether a device
         is missing is not refused: the sender's mirror may be younger or older than ours. Raises
         `Refused("keys_changed", "keys")`: the sender seals again.
         """
-        found = [self._owners[key] for key in keys if key in self._owners]
-        devices = [(self._devices[device], key) for device, key in found]
-        owners = {device.key_id: device.org for device, key in devices if _valid(device, key, iat)}
+        state = self._state
+        found = (state.owners[key] for key in keys if key in state.owners)
+        devices = ((state.seen(state.devices[device]), key) for device, key in found)
+        owners = {
+            device.key_id: device.org for device, key in devices if _valid(device, key, iat, now)
+        }
         orgs = set(owners.values())
         if len(owners) != len(keys) or sender_device in owners or not orgs <= {to, sender}:
             raise Refused("keys_changed", "keys")
         if to not in orgs:
             raise Refused("keys_changed", "keys")
 
-    def next_heading(self, org: OrgId, *, iat: int) -> Heading:
-        """The heading that the organisation's next statement must carry."""
-        known = self._organisations.get(org)
-        if known is None:
-            return first_heading(net=self.net, org=org, iat=iat)
-        return Heading(self.net, org, org, known.seq + 1, known.head, iat)
+    def next_heading(self, by: OrgId, *, iat: int, org: OrgId | None = None) -> Heading:
+        """The heading that an author's next statement must carry; about itself unless `org`."""
+        seq, head = self._state.chains.get(by, (0, NO_PREVIOUS))
+        return Heading(self.net, by, by if org is None else org, seq + 1, head, iat)
 
     def _keys_for(self, org: OrgId, without: KeyId, now: int) -> tuple[EncryptionKey, ...]:
         devices = self.usable_devices(org, now)
         keys = (device.key_for(now) for device in devices if device.key_id != without)
         return tuple(key for key in keys if key is not None)
 
-    def _apply(self, content: Content, leaf: Leaf) -> Organisation:
+    def _apply(self, content: Content, claim: Claim) -> Heading:
         heading = content.heading
         if heading.net != self.net:
             raise Refused("other_net", "net")
-        if heading.by != heading.org:
-            raise Refused("not_the_author", "by")
-        if isinstance(content, OrgContent):
-            return self._add_organisation(content, leaf.statement)
-        organisation = self._continued(heading)
-        if isinstance(content, DeviceContent):
-            changed = self._certified(organisation, content, leaf)
-        else:
-            changed = self._published(organisation, content, leaf)
-        return self._keep(organisation, changed, heading.seq, leaf.statement)
+        self._check_chain(content)
+        apply_content(self._state, content, claim)
+        self._state.chains[heading.by] = (heading.seq, claim.statement.hash)
+        return heading
 
-    def _add_organisation(self, content: OrgContent, statement: Statement) -> Organisation:
-        org, seq = content.heading.org, content.heading.seq
-        root = key_id(content.root)
-        known = self._organisations.get(org)
-        if known is not None:
-            _refuse_second(known, content, statement)
-        if content.heading != first_heading(net=self.net, org=org, iat=content.heading.iat):
-            raise Refused("chain_broken", "seq")
-        self._check_new(root, "root")
-        _check_signed(statement, {root: content.root})
-        self._signing_keys.add(root)
-        added = Organisation(
-            org, content.country, content.kind, content.root, content.recovery, seq, statement.hash
-        )
-        self._organisations[org] = added
-        return added
-
-    def _continued(self, heading: Heading) -> Organisation:
-        """The organisation whose chain this heading continues by exactly one."""
-        organisation = self._organisations.get(heading.org)
-        if organisation is None:
-            raise Refused("unknown_organisation", "org")
-        if heading.seq != organisation.seq + 1:
+    def _check_chain(self, content: Content) -> None:
+        """The statement continues its author's chain by exactly one."""
+        heading, state = content.heading, self._state
+        known = state.chains.get(heading.by)
+        beginning = isinstance(content, OrgContent) and heading.seq == 1
+        if beginning and heading.by in state.organisations:
+            return  # a second beginning: `contracts.rules` says what that means
+        if known is None and not beginning and state.root.coordinator(heading.by) is None:
+            raise Refused("unknown_author", "by")
+        seq, head = known or (0, NO_PREVIOUS)
+        if heading.seq != seq + 1:
             raise Refused("gap_in_seq", "seq")
-        if heading.prev != organisation.head:
+        if heading.prev != head:
             raise Refused("chain_broken", "prev")
-        return organisation
-
-    def _certified(self, organisation: Organisation, content: DeviceContent, leaf: Leaf) -> Device:
-        device = key_id(content.sign)
-        self._check_new(device, "sign")
-        signers = {key_id(organisation.root): organisation.root, device: content.sign}
-        admins = _admins_among(leaf, organisation.devices)
-        _check_signed(leaf.statement, signers | {admin.key_id: admin.public for admin in admins})
-        at_once = admins or not organisation.devices
-        counts_from = leaf.t if at_once else leaf.t + DEVICE_DELAY
-        org, role, nbf, naf = organisation.id, content.role, content.nbf, content.naf
-        return Device(org, device, content.sign, role, nbf, naf, counts_from)
-
-    def _published(self, organisation: Organisation, content: KeysContent, leaf: Leaf) -> Device:
-        signatures = leaf.statement.signatures
-        device = self.device(organisation.id, signatures[0].key_id) if signatures else None
-        if device is None:
-            raise Refused("not_a_device", "sigs")
-        if not device.in_window(leaf.t):
-            raise Refused("outside_its_window", "sigs")
-        if content.keys[-1].nbf > leaf.t + WEEKS_AHEAD * WEEK:
-            raise Refused("too_far_ahead", "keys")
-        _check_signed(leaf.statement, {device.key_id: device.public})
-        self._check_unpublished(device, content.keys)
-        return replace(device, keys=content.keys, suites=content.suites, reads=content.reads)
-
-    def _check_new(self, signing_key: KeyId, field: str) -> None:
-        if signing_key in self._signing_keys:
-            raise Refused("key_already_used", field)
-
-    def _check_unpublished(self, device: Device, keys: Iterable[EncryptionKey]) -> None:
-        """A device may publish a key again for the same week, and nobody else's key at all.
-
-        Otherwise one key would belong to two boxes, and a peer could have another's mail
-        delivered to itself; it could not read it, but it would be missing there.
-        """
-        for key in keys:
-            found = self._owners.get(key.key_id)
-            if found is not None and found != (device.key_id, key):
-                raise Refused("key_already_used", "keys")
-
-    def _keep(
-        self, organisation: Organisation, changed: Device, seq: int, statement: Statement
-    ) -> Organisation:
-        """The only place where a device's statement takes effect; nothing here can be refused."""
-        others = [device for device in organisation.devices if device.key_id != changed.key_id]
-        devices = tuple(sorted((*others, changed), key=lambda device: device.key_id))
-        self._signing_keys.add(changed.key_id)
-        self._devices[changed.key_id] = changed
-        self._owners.update((key.key_id, (changed.key_id, key)) for key in changed.keys)
-        grown = replace(organisation, seq=seq, head=statement.hash, devices=devices)
-        self._organisations[organisation.id] = grown
-        return grown
 
 
-def _valid(device: Device, key: EncryptionKey, at: int) -> bool:
+def _valid(device: Device, key: EncryptionKey, at: int, now: int) -> bool:
     """Whether a sender whose clock is a little off may have taken this key for `at`."""
     early, late = at - CLOCK_TOLERANCE, at + CLOCK_TOLERANCE
     in_force = device.counts_from <= late and device.nbf <= late and early < device.naf
+    in_force = in_force and not device.silenced(now)
     return in_force and key.nbf <= late and early < key.naf
-
-
-def _refuse_second(known: Organisation, content: OrgContent, statement: Statement) -> None:
-    """A second `org` for an id is refused; with another root, and signed, it is an alarm.
-
-    The signature is asked for so that nobody without any key of the log can raise the alarm.
-    """
-    if content.root == known.root:
-        raise Refused("org_repeated", "org")
-    either = {key_id(known.root): known.root, key_id(content.root): content.root}
-    signers = {signature.key_id for signature in statement.signatures}
-    _check_signed(statement, {signer: key for signer, key in either.items() if signer in signers})
-    raise RootChanged(known.id)
-
-
-def _admins_among(leaf: Leaf, devices: Iterable[Device]) -> tuple[Device, ...]:
-    """The organisation's admin devices, in force at the log's time, that signed the leaf."""
-    signers = {signature.key_id for signature in leaf.statement.signatures}
-    return tuple(
-        device
-        for device in devices
-        if device.key_id in signers and device.role is Role.ADMIN and device.in_force(leaf.t)
-    )
-
-
-def _check_signed(statement: Statement, signers: dict[KeyId, bytes]) -> None:
-    """Exactly these keys signed the statement: none missing, none besides, all good."""
-    if not signers or {signature.key_id for signature in statement.signatures} != signers.keys():
-        raise Refused("wrong_signers", "sigs")
-    signed = signed_bytes(Label.STATEMENT, statement.body)
-    for signature in statement.signatures:
-        verify_bytes(signers[signature.key_id], signature.value, signed)

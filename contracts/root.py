@@ -1,11 +1,13 @@
 """The root file: what a client is given with the program and believes without asking.
 
-It names the network, the log's key, the hubs, and how many witnesses must have signed. No
-setting changes any of it. This file reads the form and refuses what this version could not keep:
-a network that needs witnesses, or rules it does not know. It does not read from disk.
+It names the network, the log's key, the hubs, the coordinators, the witnesses and how many of
+these must have signed. No setting changes any of it. Version 1 comes with the program; each later
+one is signed by most coordinators of the one before and stands in the log. This file reads the
+form and refuses rules that this version does not know. It does not read from disk.
 
     root = parse_root(data)
     root.hash                     # shown to people at `init`, to be compared
+    following = next_root(root, body)            # a later version out of the log
 """
 
 from __future__ import annotations
@@ -32,11 +34,10 @@ from contracts.encoding import (
 )
 from contracts.errors import Malformed, Refused
 from contracts.identifiers import KeyId, OrgId, parse_key_id, parse_org_id
-from contracts.signing import PUBLIC_KEY_SIZE, Label, key_id, verify
+from contracts.signing import PUBLIC_KEY_SIZE, Label, SigningKey, key_id, verify
 from contracts.statements import MAX_BODY, Statement, parse_statement, signed_statement
 
-RULES: Final = 0  # the statement types known: org, device, keys
-ROOT_VERSION: Final = 1  # later versions come through the log, which this program cannot check yet
+RULES: Final = 1  # every statement type of `contracts.contents`, and `contracts.register`'s rules
 LOG_KEY: Final = 0x01  # C2SP signed-note: Ed25519
 WITNESS_KEY: Final = 0x04  # C2SP tlog-cosignature: cosignature/v1
 MAX_LISTED: Final = 64
@@ -49,15 +50,25 @@ class RootRefused(Refused):
         return _SENTENCES.get(self.code) or super().__str__()
 
 
+class RulesUnknown(RootRefused):
+    """The network has agreed on rules that this program does not know: it must stop and say so.
+
+    Raised for a root file at hand, and for one out of the log that the coordinators have signed.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("unknown_rules", "rules")
+
+
 _SENTENCES: Final[Mapping[str, str]] = {
-    "needs_witnesses": "This network's log is guarded by witnesses, and this version of the program"
-    " cannot check witnesses. Install a newer version; nothing was changed.",
     "unknown_rules": "This network follows rules that this version of the program does not know."
     " Install a newer version; nothing was changed.",
     "unwitnessed": "This root file asks for no witnesses. Only networks whose name begins with"
     " demo. or exercise. may do so. Ask your coordinator for the right root file.",
-    "unknown_root_version": "This root file is a later one than this version of the program can"
-    " check. Install a newer version; nothing was changed.",
+    "not_the_first": "This is a later version of the network's root file. Programs are given the"
+    " first one; the later ones come through the log. Ask your coordinator for version 1.",
+    "too_few_witnesses": "This root file asks for so few witnesses that the log could be forked"
+    " among them. More than half of them must sign. Ask your coordinator for the right root file.",
 }
 
 
@@ -132,44 +143,91 @@ class RootFile:
         """No witness guards this log: every screen and every opened message must say so."""
         return self.k == 0
 
+    @property
+    def majority(self) -> int:
+        """How many coordinators must sign the next version: more than half of them."""
+        return len(self.coordinators) // 2 + 1
+
+    def coordinator(self, author: OrgId) -> Coordinator | None:
+        """The coordinator of this id, or none."""
+        return next((one for one in self.coordinators if one.id == author), None)
+
 
 def parse_root(data: bytes) -> RootFile:
-    """The root file in these bytes.
+    """The root file in these bytes, believed because it came with the program.
 
     Raises `Malformed`, `BadSignature`, or `RootRefused` whose text is a sentence for people.
     """
     statement = parse_statement(data)
-    body = parse_object(statement.body, limit=MAX_BODY)
-    _check_known(body)
-    members(body, required=_MEMBERS)
-    root = _read(body, statement)
-    _check_keys(root)
+    root = read_root(statement.body)
+    if root.version != 1:
+        # Who begins with a later one would judge the log's first leaves by other coordinators
+        # than everybody else, and come to another register.
+        raise RootRefused("not_the_first", "version")
     _check_signed(statement, root)
     return root
 
 
-def demonstration_root(*, net: str, hubs: Sequence[Hub], log: bytes) -> bytes:
-    """The unsigned root file, version 1, of a network without witnesses; `log` is its 32-byte key.
+def read_root(body: bytes) -> RootFile:
+    """The root file of these signed bytes; nothing is said of who signed them. Raises as above."""
+    fields = parse_object(body, limit=MAX_BODY)
+    _check_known(fields)
+    members(fields, required=_MEMBERS)
+    root = _read(fields, body)
+    _check_counts(root)
+    _check_keys(root)
+    return root
 
-    Made for demonstrations and tests; `parse_root` refuses it unless `net` begins with "demo." or
-    "exercise.".
+
+def next_root(root: RootFile, body: bytes) -> RootFile:
+    """The version that follows `root`, out of a statement whose signatures have been checked.
+
+    Raises as `read_root`, and `Refused("other_net" | "wrong_version")`.
     """
-    listed: list[JsonInput] = [
-        {"id": hub.id, "url": hub.url, "key": b64encode(hub.key)} for hub in hubs
-    ]
+    following = read_root(body)
+    if following.net != root.net:
+        raise Refused("other_net", "net")
+    if following.version != root.version + 1:
+        raise Refused("wrong_version", "version")
+    return following
+
+
+def make_root(
+    *,
+    net: str,
+    log: bytes,
+    hubs: Sequence[Hub],
+    coordinators: Sequence[Coordinator],
+    witnesses: Sequence[Witness] = (),
+    k: int = 0,
+    version: int = 1,
+    signers: Sequence[SigningKey] = (),
+) -> bytes:
+    """A root file; `log` is the log's 32-byte key, `k` how many witnesses must sign a checkpoint.
+
+    `parse_root` refuses `k` 0 unless `net` begins with "demo." or "exercise.".
+    """
+    listed = {
+        "hubs": [{"id": hub.id, "url": hub.url, "key": b64encode(hub.key)} for hub in hubs],
+        "coordinators": [
+            {"id": one.id, "country": one.country, "key": b64encode(one.key)}
+            for one in coordinators
+        ],
+        "witnesses": [
+            {"country": one.country, "url": one.url, "key": one.key.render()} for one in witnesses
+        ],
+    }
     body: dict[str, JsonInput] = {
         "v": 1,
         "net": net,
-        "version": ROOT_VERSION,
+        "version": version,
         "rules": RULES,
-        "k": 0,
+        "k": k,
         "log": VerifierKey(net, LOG_KEY, log).render(),
-        "hubs": listed,
-        "coordinators": [],
-        "witnesses": [],
+        **listed,
         "statistics": None,
     }
-    return signed_statement(body).render()
+    return signed_statement(body, *signers).render()
 
 
 def parse_vkey(text: str, *, kind: int, field: str) -> VerifierKey:
@@ -200,16 +258,26 @@ def _check_known(body: JsonObject) -> None:
     if number_of(body, "v") != 1:
         raise Malformed("unknown_version", "v")
     if number_of(body, "rules") != RULES:
-        raise RootRefused("unknown_rules", "rules")
-    if number_of(body, "k"):
-        raise RootRefused("needs_witnesses", "k")
-    if not text_of(body, "net").startswith(_UNWITNESSED):
+        raise RulesUnknown
+    if not number_of(body, "version"):
+        raise Malformed("bad_number", "version")
+
+
+def _check_counts(root: RootFile) -> None:
+    """k > n/2: two forks of the log would then need one witness to sign both of them."""
+    if not root.k and not root.net.startswith(_UNWITNESSED):
         raise RootRefused("unwitnessed", "k")
-    if number_of(body, "version") != ROOT_VERSION:
-        raise RootRefused("unknown_root_version", "version")
+    if root.k and not len(root.witnesses) < 2 * root.k:
+        raise RootRefused("too_few_witnesses", "k")
+    if root.k > len(root.witnesses):
+        raise Malformed("out_of_range", "k")
+    if len({witness.country for witness in root.witnesses}) != len(root.witnesses):
+        raise Malformed("country_repeated", "witnesses")
+    if len({one.id for one in root.coordinators}) != len(root.coordinators):
+        raise Malformed("id_repeated", "coordinators")
 
 
-def _read(body: JsonObject, statement: Statement) -> RootFile:
+def _read(body: JsonObject, signed: bytes) -> RootFile:
     net = text_of(body, "net")
     log = parse_vkey(text_of(body, "log"), kind=LOG_KEY, field="log")
     if log.name != net:
@@ -228,7 +296,7 @@ def _read(body: JsonObject, statement: Statement) -> RootFile:
             _witness(item) for item in _listed(body, "witnesses", {"country", "url", "key"})
         ),
         statistics=_statistics(body),
-        hash=statement.hash,
+        hash=h256(signed).hex(),
     )
 
 
@@ -302,8 +370,8 @@ def _check_keys(root: RootFile) -> None:
 
 
 def _check_signed(statement: Statement, root: RootFile) -> None:
-    """Version 1 is believed because it came with the program, not because it is signed; yet a
-    signature that stands on it must be a good one, by a coordinator it names.
+    """It is believed because it came with the program, not because it is signed; yet a signature
+    that stands on it must be a good one, by a coordinator it names.
     """
     keys = {key_id(coordinator.key): coordinator.key for coordinator in root.coordinators}
     for signature in statement.signatures:

@@ -1,7 +1,8 @@
 """Between which countries the network carries envelopes.
 
-A route belongs to two countries and has no direction. Coordinators decide about routes; this
-file only holds what they decided. Where a memorandum is only proposed, civil organisations may
+A route belongs to two countries and has no direction. Coordinators decide about routes, by
+statements in the log; where they have not, what the country packs say holds. This file only holds
+what was decided. Where a memorandum is only proposed, civil organisations may
 refer to one another already, and a state body may not. It does not know messages: the network
 cannot tell a withdrawn consent from a referral, so a suspended route goes on carrying and the
 desk refuses new referrals on it.
@@ -61,6 +62,12 @@ class RouteTable:
                 raise Malformed("pair_repeated", "pair")
             states[_pair(first, second)] = RouteState(state)
         return cls(MappingProxyType(states))
+
+    def overlaid(self, newer: RouteTable) -> RouteTable:
+        """This table, except where `newer` knows a pair: there its word holds, `closed` too."""
+        if not newer.states:
+            return self
+        return RouteTable(MappingProxyType({**self.states, **newer.states}))
 
     def state(self, a: str, b: str) -> RouteState:
         """The state of the route between two countries; within one country always signed."""

@@ -294,8 +294,9 @@ def _parsed(body: bytes) -> Envelope:
 
 def _certified(device: Device, header: Header, now: int) -> bool:
     # The window is compared with the sender's clock, from which it came; the start of effect
-    # with ours, because it came from the log's.
-    return device.in_window(header.iat) and device.counts_from <= now + CLOCK_SKEW
+    # with ours, because it came from the log's. One that was stopped can date back what it signs.
+    in_effect = device.counts_from <= now + CLOCK_SKEW and not device.silenced(now)
+    return device.in_window(header.iat) and in_effect
 
 
 def _check_header(header: Header, *, org: OrgId, now: int, contracts: Collection[str]) -> None:

@@ -1,4 +1,7 @@
-"""Times as messages write them: RFC 3339, UTC, whole seconds, with Z. Reads no clock."""
+"""Times as messages write them (RFC 3339, UTC, whole seconds, with Z), and the weeks of keys.
+
+Reads no clock.
+"""
 
 import re
 from datetime import UTC, date, datetime
@@ -9,6 +12,10 @@ from contracts.errors import Malformed
 Utc = NewType("Utc", str)  # "2026-11-21T08:30:00Z"
 Day = NewType("Day", str)  # "2026-11-21", the calendar of whoever wrote it
 
+DAY: Final = 86_400  # seconds
+WEEK: Final = 7 * DAY
+
+_FIRST_MONDAY: Final = 4 * DAY  # 1970-01-01 was a Thursday
 _UTC: Final = re.compile(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 _DAY: Final = re.compile(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}")
 
@@ -41,3 +48,8 @@ def parse_day(text: str, *, field: str = "date") -> Day:
     except ValueError:
         raise Malformed("bad_date", field) from None
     return Day(text)
+
+
+def monday(at: int) -> int:
+    """The Monday 00:00 UTC at or before a Unix time: when that time's key week began."""
+    return at - (at - _FIRST_MONDAY) % WEEK

@@ -17,30 +17,25 @@ from typing import Final
 
 from contracts.bodies import ReferralRequested
 from contracts.consent import check_consent
+from contracts.contents import Role, read_content, week_key
+from contracts.drafting import device_statement, keys_statement, org_statement, vouch_statement
 from contracts.encoding import JsonValue, dump_json, h256, list_of, object_of, parse_object, text_of
 from contracts.envelope import MAX_BODY, MAX_MESSAGE, check_for_hub, parse_envelope
 from contracts.errors import ContractError, Malformed, Rejected
 from contracts.fold import Told, fold, told
-from contracts.identifiers import KeyId, OrgId, parse_org_id
+from contracts.identifiers import KeyId, OrgId, country_of, parse_org_id
 from contracts.lifecycle import Side
 from contracts.log import Leaf, encode_leaf, leaf_hash
 from contracts.login import read_login
 from contracts.messages import CONTRACT, RECEIPT_CONTRACT, parse_message, parse_receipt
 from contracts.notice import read_notice
 from contracts.register import Register
+from contracts.root import Coordinator, RootFile, make_root, parse_root
 from contracts.routing import RouteState, RouteTable
 from contracts.schema import UnknownSchema, schema_names, validate
 from contracts.sealing import EncryptionKeyPair, NotForThisDevice, Opened, open_envelope
 from contracts.signing import Label, SigningKey, key_id, verify
-from contracts.statements import (
-    Role,
-    device_statement,
-    keys_statement,
-    org_statement,
-    parse_statement,
-    read_content,
-    week_key,
-)
+from contracts.statements import parse_statement
 from contracts.vectors.reading import (
     UnknownHeader,
     VectorFile,
@@ -57,7 +52,14 @@ _NAMED: Final = UNSIGNED | {
     "expired", "from-the-future", "another-hub", "another-server", "another-nonce", "clock",
     "consent",
 }  # fmt: skip
-_NET: Final = "vectors.example"
+_NET: Final = "demo.vectors.example"
+# Whoever is in a vector's register was vouched for by these two.
+_COORDINATORS: Final[Mapping[OrgId, SigningKey]] = {
+    OrgId(f"{country}-c000000000000000"): SigningKey.from_seed(
+        h256(f"coordinator {country}".encode())
+    )
+    for country in ("my", "bd")
+}
 MAX_EVENTS: Final = 200  # folding takes the square of their number
 
 
@@ -330,7 +332,7 @@ def _register(
 ) -> tuple[Register, Mapping[str, EncryptionKeyPair]]:
     """The register that says exactly this, made of signed statements, and the devices' secrets."""
     pairs = _pairs(keys)
-    register = Register(_NET)
+    register = Register(_root())
     admins: dict[OrgId, SigningKey] = {}
     try:
         for desk in sorted(_devices(devices), key=lambda desk: desk.nbf):
@@ -343,11 +345,21 @@ def _register(
     return register, {device: pair for device, (pair, _week) in pairs.items()}
 
 
+def _root() -> RootFile:
+    listed = [Coordinator(one, country_of(one), key.public) for one, key in _COORDINATORS.items()]
+    log = SigningKey.from_seed(h256(b"log")).public
+    return parse_root(make_root(net=_NET, log=log, hubs=(), coordinators=listed))
+
+
 def _certify(register: Register, desk: _Desk, admins: dict[OrgId, SigningKey]) -> None:
     root = SigningKey.from_seed(h256(f"root of {desk.org}".encode()))
     if desk.org not in admins:
         heading = register.next_heading(desk.org, iat=desk.nbf)
-        register.apply(Leaf(org_statement(heading, root=root, kind="ngo"), desk.nbf))
+        first = org_statement(heading, root=root, kind="ngo")
+        for coordinator, key in _COORDINATORS.items():
+            about = register.next_heading(coordinator, iat=desk.nbf, org=desk.org)
+            register.apply(Leaf(vouch_statement(about, key, of=first.hash), desk.nbf))
+        register.apply(Leaf(first, desk.nbf))
     certificate = device_statement(
         register.next_heading(desk.org, iat=desk.nbf), root=root, device=desk.key,
         role=Role.ADMIN, nbf=desk.nbf, naf=desk.naf, admin=admins.get(desk.org),

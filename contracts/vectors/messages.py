@@ -8,7 +8,7 @@ A vector names the place of its fault (`field`) and the keyword that finds it (`
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from contracts.vectors.changes import (
@@ -131,16 +131,34 @@ def _bodies(identifier: str) -> Iterator[Any]:
             pending.extend((part, home) for part in _parts(schema))
 
 
+# What no example shows, because nobody should copy it unless the person has opted in to it.
+_ALSO: Final[Mapping[str, Sequence[dict[str, Any]]]] = {
+    "identity.released": (
+        {
+            "contact": {
+                "mode": "direct",
+                "channels": [{"kind": "messenger", "value": "+000 0000 0000"}],
+                "windows": [
+                    {"zone": "Asia/Kuala_Lumpur", "days": ["mon"], "from": "10:00", "to": "12:00"}
+                ],
+            }
+        },
+    ),
+}
+
+
 def _of_type(name: str) -> list[Vector]:
     identifier = schema_id(CONTRACT, name)
     good = example(name)
     bases = _bases(identifier, good)
+    also = [good | {"body": good["body"] | more} for more in _ALSO.get(name, ())]
     later = good | {"v": "2.0"}
     return [
         *_accepted("message", CONTRACT, name, bases),
+        *(_vector("message", CONTRACT, f"{name}-also", "ok", one) for one in also),
         _vector("message", CONTRACT, f"{name}-v", "version-unsupported", later, "v"),
         _about_the_case(name, good),
-        *_refused("message", CONTRACT, name, identifier, bases),
+        *_refused("message", CONTRACT, name, identifier, (*bases, *also)),
     ]
 
 
@@ -262,7 +280,9 @@ _BY_OUTCOME: Final = {
 }
 
 
-def _refused(check: str, contract: str, name: str, identifier: str, bases: Bases) -> list[Vector]:
+def _refused(
+    check: str, contract: str, name: str, identifier: str, bases: Sequence[dict[str, Any]]
+) -> list[Vector]:
     """For each rule of this schema one message that breaks it, at one place."""
     wanted = keywords_of(identifier)
     found: dict[str, Bad] = {}

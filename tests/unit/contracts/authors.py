@@ -7,26 +7,20 @@ from dataclasses import dataclass, field
 
 from nacl.bindings import crypto_scalarmult_base
 
+from contracts.contents import MAX_DEVICE_WINDOW, EncryptionKey, Role, week_key
+from contracts.drafting import device_statement, keys_statement, org_statement
 from contracts.encoding import h256
 from contracts.identifiers import OrgId
 from contracts.log import Leaf
+from contracts.root import parse_root
 from contracts.signing import SigningKey
-from contracts.statements import (
-    MAX_DEVICE_WINDOW,
-    WEEK,
-    EncryptionKey,
-    Heading,
-    Role,
-    Statement,
-    device_statement,
-    first_heading,
-    keys_statement,
-    org_statement,
-    week_key,
-)
+from contracts.statements import Heading, Statement, first_heading
+from contracts.times import WEEK
+from tests.vouching import demo_root
 
 NET = "demo.example"
 NOW = 1_795_200_000
+ROOT = parse_root(demo_root(net=NET))
 MALAYSIA = OrgId("my-00000000000000aa")
 BANGLADESH = OrgId("bd-00000000000000bb")
 READS = ("case-referral/1.0",)
@@ -58,7 +52,7 @@ class Author:
     heading: Heading = field(init=False)
 
     def __post_init__(self) -> None:
-        self.heading = first_heading(net=self.net, org=self.org, iat=NOW)
+        self.heading = first_heading(net=self.net, by=self.org, iat=NOW)
 
     @property
     def root(self) -> SigningKey:

@@ -11,7 +11,8 @@ from typing import Any, Final
 from broker import amqp
 from broker.hub import drain, topology
 from broker.hub.answers import BY_CODE, NO_USER, Poison, Refuse
-from broker.hub.intake import authenticated, message_for_queue
+from broker.hub.copies import message_for_queue
+from broker.hub.intake import authenticated
 from broker.hub.store import parse_box
 from contracts import envelope
 from tests.unit.contracts.documents import ASYNCAPI, OPENAPI, document, nodes, resolved
@@ -49,8 +50,9 @@ def test_every_exchange_is_described_as_it_is_declared() -> None:
 
 def test_every_queue_is_described_as_it_is_declared() -> None:
     described = channels("queue")
-    assert set(described) == {one.name for one in topology.QUEUES}
-    for one in topology.QUEUES:
+    declared = (*topology.QUEUES, topology.box_queue("{token}"))
+    assert set(described) == {one.name for one in declared}
+    for one in declared:
         found = described[one.name]
         assert found["address"] == one.name
         assert found["declared"]["durable"] is True
@@ -78,12 +80,24 @@ def test_keys_are_those_that_the_hub_publishes_with() -> None:
     assert set(described[topology.SUBMIT]["parameters"]) == {"from"}
 
 
-def test_a_partner_is_promised_one_channel_and_one_operation() -> None:
+def test_a_partner_may_hand_in_and_fetch_its_own_and_nothing_else() -> None:
     described = document(ASYNCAPI)
-    for part, expected in (("channels", {topology.SUBMIT}), ("operations", {"submit"})):
+    promised = {"channels": {topology.SUBMIT, "box"}, "operations": {"submit", "fetch"}}
+    for part, expected in promised.items():
         audience = {name: one["x-rujukan-for"] for name, one in described[part].items()}
         assert {name for name, whom in audience.items() if whom == "partner"} == expected
         assert set(audience.values()) == {"partner", "hub"}
+
+
+def test_the_rights_are_those_that_the_hub_gives() -> None:
+    org, token = "my-0123456789abcdef", "0f" * 16
+    described = document(ASYNCAPI)["x-rujukan-rights"]
+    given = topology.device_rights(org, token)
+    assert (given.configure, given.write) == (described["configure"], described["write"])
+    assert given.read == described["read"].replace("{token}", token)
+    topic = described["topic"]
+    assert (topic["exchange"], topic["read"]) == (topology.SUBMIT, "^$")
+    assert given.topic == topic["write"].replace("{from}", org)
 
 
 def test_what_the_hub_publishes_has_the_described_properties() -> None:

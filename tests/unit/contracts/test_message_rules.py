@@ -116,6 +116,7 @@ def test_a_basis_used_as_an_override(change: dict[str, Any], field: str) -> None
     assert problems_in_body("consent.updated", {"basis": basis})[0].instance_path == field
 
 
+DIRECTLY: JsonObject = {"mode": "direct", "channels": [{"kind": "messenger", "value": "000"}]}
 # What would harm somebody and what the schema alone can hold: the example, one change, the place.
 HARMFUL: list[tuple[str, tuple[str | int, ...], Any, str]] = [
     ("referral.declined", ("next_step",), GONE, "/next_step"),
@@ -124,11 +125,10 @@ HARMFUL: list[tuple[str, tuple[str | int, ...], Any, str]] = [
     ("referral.outcome", ("outcome",), "other", "/note"),
     ("referral.info_provided", ("note",), GONE, "/note"),
     ("referral.accepted", ("meeting_place", "kind"), "told_by_phone", "/meeting_place/text"),
-    ("identity.released", ("code_words",), GONE, "/code_words"),
-    ("identity.released", ("contact", "mode"), "none", "/contact/channels"),
-    ("identity.released", ("contact", "mode"), "via_referrer", "/contact/channels"),
-    ("identity.released", ("contact", "channels"), [], "/contact/channels"),
-    ("identity.released", ("contact", "channels"), GONE, "/contact/channels"),
+    ("identity.released", ("contact",), DIRECTLY | {"mode": "none"}, "/contact/channels"),
+    ("identity.released", ("contact",), DIRECTLY | {"mode": "via_referrer"}, "/contact/channels"),
+    ("identity.released", ("contact",), DIRECTLY | {"channels": []}, "/contact/channels"),
+    ("identity.released", ("contact",), {"mode": "direct"}, "/contact/channels"),
     ("identity.released", ("name", "full"), "DEMO\u202a\nPerson", "/name/full"),
     ("erasure.confirmed", ("places", 1, "hold"), GONE, "/places/1/hold"),
     ("erasure.confirmed", ("places", 0, "hold"), {"ground": "other_law"}, "/places/0/hold"),
@@ -158,8 +158,9 @@ def test_what_would_harm_somebody(
     assert first_problem(message_type, body) == field
 
 
-def test_a_contact_without_channels_needs_no_code_words() -> None:
+def test_only_a_contact_with_channels_needs_code_words() -> None:
     body = changed("identity.released", ("code_words",), GONE)
+    assert first_problem("identity.released", body | {"contact": DIRECTLY}) == "/code_words"
     for mode in ("none", "via_referrer"):
         assert problems_in_body("identity.released", body | {"contact": {"mode": mode}}) == ()
 

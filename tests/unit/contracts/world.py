@@ -10,10 +10,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from contracts.contents import Role, week_key
+from contracts.drafting import device_statement, keys_statement, org_statement
 from contracts.encoding import h256
 from contracts.identifiers import Mid, OrgId
 from contracts.log import Leaf
 from contracts.register import EncryptionKey, Register
+from contracts.root import parse_root
 from contracts.routing import RouteState, RouteTable
 from contracts.sealing import (
     EncryptionKeyPair,
@@ -25,14 +28,8 @@ from contracts.sealing import (
     seal,
 )
 from contracts.signing import SigningKey
-from contracts.statements import (
-    Role,
-    device_statement,
-    keys_statement,
-    monday,
-    org_statement,
-    week_key,
-)
+from contracts.times import monday
+from tests.vouching import Vouchers, demo_root
 
 NOW: Final = 1795564800  # 2026-11-25 00:00 UTC, a Wednesday
 DAY: Final = 86400
@@ -123,10 +120,10 @@ def usual_facts(desks: Iterable[Desk]) -> list[DeviceFacts]:
 
 def register_of(facts: Iterable[DeviceFacts]) -> Register:
     """The register that says exactly this, made of signed statements."""
-    register = Register(NET)
+    register, vouchers = Register(parse_root(demo_root(net=NET))), Vouchers(NET)
     admins: dict[OrgId, SigningKey] = {}
     for fact in sorted(facts, key=lambda fact: fact.nbf):
-        _add(register, fact, admins)
+        _add(register, fact, admins, vouchers)
     return register
 
 
@@ -135,11 +132,15 @@ def root_of(org: OrgId) -> SigningKey:
     return SigningKey.from_seed(h256(f"root of {org}".encode()))
 
 
-def _add(register: Register, fact: DeviceFacts, admins: dict[OrgId, SigningKey]) -> None:
+def _add(
+    register: Register, fact: DeviceFacts, admins: dict[OrgId, SigningKey], vouchers: Vouchers
+) -> None:
     org, root, t = fact.desk.org, root_of(fact.desk.org), fact.nbf
     if org not in admins:
         heading = register.next_heading(org, iat=t)
-        register.apply(Leaf(org_statement(heading, root=root, kind="ngo"), t))
+        first = org_statement(heading, root=root, kind="ngo")
+        for statement in vouchers.admitted(first, iat=t):
+            register.apply(Leaf(statement, t))
     certificate = device_statement(
         register.next_heading(org, iat=t), root=root, device=fact.desk.key, role=Role.ADMIN,
         nbf=t, naf=fact.naf, admin=admins.get(org),
