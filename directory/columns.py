@@ -273,8 +273,8 @@ COLUMNS: Final = (
     Column("phone", "telephone numbers of the office, separated by `;`", numbers),
     Column("hotline", "numbers that a person in need may ring, separated by `;`; short numbers of"
            " the country too", numbers),
-    Column("confirmed_on", "the day on which the organisation last said that all this is true",
-           day),
+    Column("confirmed_on", "what the file says of the day of the last confirmation; checked, and"
+           " not published: the day that is shown is the log's", day),
 )  # fmt: skip
 PLACE_COLUMNS: Final = (
     "address_1",

@@ -1,11 +1,13 @@
-"""Importing listings from a CSV file: read whole, check whole, then store all of it or nothing.
+"""Reading listings from a CSV file: read whole, check whole, then all of it or nothing.
 
 UTF-8, with or without a byte order mark; one service a row; the columns of `directory.columns`.
 Every broken row is reported, by row and column as a spreadsheet shows them, with the rule and
-the remedy and never with what stands in the cell.
+the remedy and never with what stands in the cell. Nothing is stored here: the listings become
+entries that somebody signs (`directory.entries`), and an entry is held to the same rules of cells
+and rows (`read_row`), whoever wrote it.
 
     listings = read_listings(data, today=date, demonstration=True)     # raises ImportRefused
-    report = store_listings(engine, listings, now=now, dry_run=False)
+    listing, problems = read_row(1, cells, demonstration=True)
 """
 
 import csv
@@ -63,8 +65,8 @@ class ImportRefused(Failure):
         rest = f"\n  and {more} more." if more > 0 else ""
         count = len(self.problems)
         super().__init__(
-            f"The file has {count} {'problem' if count == 1 else 'problems'} and nothing of it was"
-            f" imported. Whoever keeps the file corrects it and imports it again.\n{shown}{rest}"
+            f"The file has {count} {'problem' if count == 1 else 'problems'} and nothing was"
+            f" prepared from it. Whoever keeps the file corrects it and tries again.\n{shown}{rest}"
         )
 
 
@@ -92,13 +94,28 @@ def read_listings(data: bytes, *, today: date, demonstration: bool) -> tuple[Lis
         raise ImportRefused(problems)
     listings: list[Listing] = []
     for number, cells in rows:
-        found, wrong = _listing(number, header, cells)
-        problems += wrong or _row_rules(found, today=today, demonstration=demonstration)
+        found, wrong = read_row(
+            number, dict(zip(header, cells, strict=False)), demonstration=demonstration
+        )
+        problems += _too_many_cells(number, header, cells)
+        problems += wrong or _days_to_come(found, today=today)
         listings.append(found)
     problems += _between_rows([one for one in listings if "service_key" in one.values])
     if problems:
         raise ImportRefused(sorted(problems, key=lambda problem: problem.row))
-    return tuple(_as_shown(listing) for listing in listings)
+    return tuple(listings)
+
+
+def read_row(
+    number: int, cells: Mapping[str, str], *, demonstration: bool
+) -> tuple[Listing, list[Problem]]:
+    """A row's values, its numbers as they are shown, and what breaks a rule of cell or row.
+
+    Where there are problems, the listing holds what could be read and is not to be shown.
+    """
+    listing, problems = _listing(number, cells)
+    problems = problems or _row_rules(listing, demonstration=demonstration)
+    return (listing if problems else _as_shown(listing)), problems
 
 
 def _text(data: bytes) -> str:
@@ -164,16 +181,18 @@ _EMPTY: Final[Mapping[str, object]] = {
 }
 
 
-def _listing(number: int, header: list[str], cells: list[str]) -> tuple[Listing, list[Problem]]:
+def _too_many_cells(number: int, header: list[str], cells: list[str]) -> Iterator[Problem]:
+    if any(map(str.strip, cells[len(header) :])):
+        rule = "more cells than the header has columns"
+        yield Problem(number, "", rule, "Put cells with commas in quotation marks.")
+
+
+def _listing(number: int, cells: Mapping[str, str]) -> tuple[Listing, list[Problem]]:
     """A row's readable values, and what is wrong with the others."""
     problems: list[Problem] = []
-    if len(cells) > len(header) and any(map(str.strip, cells[len(header) :])):
-        rule = "more cells than the header has columns"
-        problems.append(Problem(number, "", rule, "Put cells with commas in quotation marks."))
     values = dict(_EMPTY)
-    given = dict(zip(header, map(str.strip, cells), strict=False))
     for column in COLUMNS:
-        cell = given.get(column.name, "")
+        cell = cells.get(column.name, "").strip()
         try:
             if cell:
                 values[column.name] = column.read(cell)
@@ -185,7 +204,7 @@ def _listing(number: int, header: list[str], cells: list[str]) -> tuple[Listing,
     return Listing(number, values), problems
 
 
-def _row_rules(listing: Listing, *, today: date, demonstration: bool) -> list[Problem]:
+def _row_rules(listing: Listing, *, demonstration: bool) -> list[Problem]:
     """The rules between the columns of a row whose cells are good."""
     values = listing.values
     found = [*_place_rules(values), *_number_rules(values)]
@@ -193,10 +212,16 @@ def _row_rules(listing: Listing, *, today: date, demonstration: bool) -> list[Pr
         found += _demo_rules(values)
         if not demonstration:
             rule = "a fictional organisation in a network of real ones"
-            found.append(("demo", rule, "Import it into a demonstration network."))
-    if values["confirmed_on"] is not None and values["confirmed_on"] > today:
-        found.append(("confirmed_on", "a day to come", "Write the day of the last confirmation."))
+            found.append(("demo", rule, "Enter it in a demonstration network."))
     return [Problem(listing.row, column, rule, remedy) for column, rule, remedy in found]
+
+
+def _days_to_come(listing: Listing, *, today: date) -> list[Problem]:
+    said = listing.values["confirmed_on"]
+    if said is None or said <= today:
+        return []
+    remedy = "Write the day of the last confirmation."
+    return [Problem(listing.row, "confirmed_on", "a day to come", remedy)]
 
 
 _Rule = tuple[str, str, str]

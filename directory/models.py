@@ -1,4 +1,4 @@
-"""The directory's tables: the statement log, and the public listings.
+"""The directory's tables: the statement log, what it has signed, and the public listings.
 
 What it refuses to know: the address of a confidential service. `place` cannot hold one,
 because its row repeats the service's `confidential` flag through a foreign key and a check
@@ -39,6 +39,59 @@ class StatementLeaf(Base):
     data: Mapped[bytes] = mapped_column(LargeBinary)
 
 
+class SignedCheckpoint(Base):
+    """A checkpoint the log has signed: written down before anybody sees it, one for each size.
+
+    `note` is its text with the log's signature alone; `at` is when it was signed.
+    """
+
+    __tablename__ = "checkpoint"
+
+    size: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    root: Mapped[bytes] = mapped_column(LargeBinary)
+    note: Mapped[bytes] = mapped_column(LargeBinary)
+    at: Mapped[int] = mapped_column(BigInteger)
+
+
+class KeptCosignature(Base):
+    """The newest cosignature of one witness (its public key, hex) for one size, verified.
+
+    `value` is what it made, without name and key hash. `asked_at` is our own time: the witness's
+    stands in the signature and is its own word.
+    """
+
+    __tablename__ = "cosignature"
+
+    size: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    witness: Mapped[str] = mapped_column(String(64), primary_key=True)
+    value: Mapped[bytes] = mapped_column(LargeBinary)
+    asked_at: Mapped[int] = mapped_column(BigInteger)
+
+
+class PublishedCheckpoint(Base):
+    """At most one row: the newest checkpoint with enough cosignatures, as it is served.
+
+    `time` is what k witnesses' clocks say it is at least, 0 where none are needed.
+    """
+
+    __tablename__ = "published_checkpoint"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    size: Mapped[int] = mapped_column(BigInteger)
+    note: Mapped[bytes] = mapped_column(LargeBinary)
+    time: Mapped[int] = mapped_column(BigInteger)
+
+
+class Turn(Base):
+    """Whose turn a task is that one process at a time does, and until when it may keep it."""
+
+    __tablename__ = "turn"
+
+    name: Mapped[str] = mapped_column(String(16), primary_key=True)
+    holder: Mapped[str] = mapped_column(String(32))
+    until: Mapped[int] = mapped_column(BigInteger)
+
+
 class Generation(Base):
     """One row, one number: it moves with every change to a listing, and the index follows it."""
 
@@ -48,8 +101,28 @@ class Generation(Base):
     number: Mapped[int] = mapped_column(BigInteger)
 
 
+class EntryBytes(Base):
+    """The exact bytes of an entry, under their SHA-256 (hex).
+
+    `listed` once a statement in the log names them; the others are forgotten after a day, and
+    replaced ones at once: an address may have become confidential meanwhile. `kept_at` is when
+    they came last.
+    """
+
+    __tablename__ = "entry_bytes"
+
+    hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    data: Mapped[bytes] = mapped_column(LargeBinary)
+    kept_at: Mapped[int] = mapped_column(BigInteger)
+    listed: Mapped[bool]
+
+
 class Organisation(Base):
-    """An organisation as it shows itself to the public."""
+    """An organisation as its listing in the log shows it to the public.
+
+    `entry` is the hash of what was signed, `listed_by` by whom and `listed_at` when; `confirmed_at`
+    is when somebody last vouched for it. `unconfirmed`: one coordinator's word alone.
+    """
 
     __tablename__ = "organisation"
 
@@ -62,6 +135,11 @@ class Organisation(Base):
     website: Mapped[str] = mapped_column(String)
     email: Mapped[str] = mapped_column(String)
     demo: Mapped[bool]
+    entry: Mapped[str] = mapped_column(String(64))
+    listed_by: Mapped[str] = mapped_column(String(19))
+    listed_at: Mapped[int] = mapped_column(BigInteger)
+    confirmed_at: Mapped[int | None] = mapped_column(BigInteger)
+    unconfirmed: Mapped[bool]
     last_modified: Mapped[int] = mapped_column(BigInteger)
     services: Mapped[list["Service"]] = relationship(
         back_populates="organisation", order_by="Service.key"

@@ -11,6 +11,8 @@ from typing import Final, cast
 from flask import Flask, current_app
 
 from contracts.root import RootFile
+from directory.logbook import Logbook
+from directory.publication import Publication
 from directory.search.current import Search
 from directory.settings import DirectorySettings
 from directory.statements import StatementLog
@@ -25,8 +27,18 @@ class Runtime:
     settings: DirectorySettings
     root: RootFile
     search: Search
-    log: StatementLog
+    logbook: Logbook
     clock: Callable[[], int]
+
+    @property
+    def log(self) -> StatementLog:
+        """The statement log."""
+        return self.logbook.log
+
+    @property
+    def publication(self) -> Publication:
+        """What of the log's listings is shown."""
+        return self.logbook.publication
 
 
 def install_runtime(app: Flask, parts: Runtime) -> None:

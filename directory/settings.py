@@ -31,6 +31,12 @@ class DirectorySettings:
         secret=True,
     )
     root_file: Path = setting("RUJUKAN_ROOT_FILE", "the network's root file", parse=existing_file)
+    log_key_file: Path = setting(
+        "RUJUKAN_LOG_KEY_FILE",
+        "the log's signing key, made by `rujukan-directory root-file`; the mark of what it has"
+        " signed is kept beside it, so its folder must be writable",
+        parse=existing_file,
+    )
     index_file: Path = setting(
         "RUJUKAN_INDEX_FILE",
         "where the derived search index is kept; it may be deleted at any time",

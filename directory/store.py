@@ -1,19 +1,24 @@
-"""Putting imported listings into the database: all or nothing, and nothing that did not change.
+"""The rows of what is shown: what the log's listings say, and no row touched that says it already.
 
-An organisation is known by its `org_id`, a service by that and its key. What the file does not
-name stays as it is. A row that says what is stored already touches nothing, so that times of
-change and the index's generation mean something.
+An organisation is known by its `org_id`, a service by that and its key. An entry is the whole of
+an organisation: a service that it does not name any more goes. A row that says what is stored
+already touches nothing, so that times of change and the index's generation mean something.
+
+This file does not look whether anybody has signed: `directory.publication` does, and is the only
+one who may ask for it.
+
+    report = store_listings(session, [Shown(origin, listings)], gone=[], now=now)
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Engine, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from broker.service.database import writing
-from directory.ids import organisation_id, service_id
+from contracts.record_ids import organisation_id, service_id
 from directory.imports import Listing
 from directory.models import Generation, Organisation, Phone, Place, Service
 from directory.taxonomies import INTERFACE_LANGUAGES
@@ -23,54 +28,102 @@ _CHUNK: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a shown entry came from; times are the log's own, Unix seconds.
+
+    `confirmed_at` is None while one coordinator's word is all there is.
+    """
+
+    entry: str
+    listed_by: str
+    listed_at: int
+    confirmed_at: int | None
+    unconfirmed: bool
+
+    @property
+    def confirmed_on(self) -> date | None:
+        """The day, in UTC, on which somebody last vouched for it."""
+        at = self.confirmed_at
+        return None if at is None else datetime.fromtimestamp(at, UTC).date()
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What is to be shown of one organisation: its rows, at least one, and their origin."""
+
+    origin: Origin
+    listings: Sequence[Listing]
+
+    @property
+    def org(self) -> str:
+        """The organisation's id in the log."""
+        return str(self.listings[0].values["org_id"])
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
-    """How many organisations and services an import added, changed and found unchanged."""
+    """How many organisations and services were added, changed, taken out and left as they were."""
 
     organisations_added: int
     organisations_changed: int
+    organisations_removed: int
     services_added: int
     services_changed: int
+    services_removed: int
     services_unchanged: int
 
     @property
     def changes(self) -> int:
         """How many records are not as they were."""
-        organisations = self.organisations_added + self.organisations_changed
-        return organisations + self.services_added + self.services_changed
+        return (
+            self.organisations_added
+            + self.organisations_changed
+            + self.organisations_removed
+            + self.services_added
+            + self.services_changed
+            + self.services_removed
+        )
 
 
 def store_listings(
-    engine: Engine, listings: Sequence[Listing], *, now: int, dry_run: bool
+    session: Session, shown: Sequence[Shown], *, gone: Sequence[str] = (), now: int
 ) -> Report:
-    """Store the listings and say what that changed; `now` is in Unix seconds.
+    """Show these, take out the organisations `gone`, and say what that changed.
 
-    With `dry_run` everything is done and taken back, so that its report is the true one.
+    `now` is in Unix seconds. Nothing is committed: that is the caller's.
     """
-    with Session(writing(engine)) as session:
-        # Held until the end: two imports never mix, and the number moves with its changes.
-        generation = session.scalars(select(Generation).with_for_update()).one()
-        organisations = _Counter()
-        services = _Counter()
-        _store_organisations(session, listings, now, organisations)
-        _store_services(session, listings, now, services)
-        report = Report(
-            organisations.added,
-            organisations.changed,
-            services.added,
-            services.changed,
-            services.unchanged,
-        )
-        generation.number += 1 if report.changes else 0
+    # Held until the end: two projections never mix, and the number moves with its changes.
+    generation = session.scalars(select(Generation).with_for_update()).one()
+    organisations, services = _Counter(), _Counter()
+    for chunk in _chunks(gone):
+        query = select(Organisation).where(Organisation.org_id.in_(chunk))
+        for organisation in session.scalars(query).all():
+            _remove(session, organisation.services, services)
+            session.delete(organisation)
+            organisations.removed += 1
         session.flush()
-        if not dry_run:
-            session.commit()
-        return report
+    _store_organisations(session, shown, now, organisations)
+    for one in shown:
+        _store_services(session, one, now, services)
+    report = Report(
+        organisations.added,
+        organisations.changed,
+        organisations.removed,
+        services.added,
+        services.changed,
+        services.removed,
+        services.unchanged,
+    )
+    generation.number += 1 if report.changes else 0
+    session.flush()
+    return report
 
 
 @dataclass(slots=True)
 class _Counter:
     added: int = 0
     changed: int = 0
+    removed: int = 0
     unchanged: int = 0
 
     def count(self, *, new: bool, changed: bool) -> None:
@@ -83,41 +136,48 @@ class _Counter:
 
 
 def _store_organisations(
-    session: Session, listings: Sequence[Listing], now: int, counter: _Counter
+    session: Session, shown: Sequence[Shown], now: int, counter: _Counter
 ) -> None:
-    wanted = {listing.values["org_id"]: listing.values for listing in listings}
     known: dict[str, Organisation] = {}
-    for chunk in _chunks(list(wanted)):
+    for chunk in _chunks([one.org for one in shown]):
         query = select(Organisation).where(Organisation.org_id.in_(chunk))
         known |= {found.org_id: found for found in session.scalars(query)}
-    for org, values in wanted.items():
-        fields = _organisation_fields(values)
-        organisation = known.get(org)
+    for one in shown:
+        fields = _organisation_fields(one)
+        organisation = known.get(one.org)
         if organisation is None:
-            session.add(Organisation(id=organisation_id(org), last_modified=now, **fields))
+            session.add(Organisation(id=organisation_id(one.org), last_modified=now, **fields))
             counter.count(new=True, changed=True)
         else:
             counter.count(new=False, changed=_apply(organisation, fields, now))
     session.flush()
 
 
-def _store_services(
-    session: Session, listings: Sequence[Listing], now: int, counter: _Counter
-) -> None:
-    for chunk in _chunks(listings):
-        ids = {service_id(*listing.key): listing.values for listing in chunk}
-        parts = (selectinload(Service.phones), joinedload(Service.place))
-        query = select(Service).where(Service.id.in_(ids)).options(*parts)
-        known = {service.id: service for service in session.scalars(query)}
-        for service_uuid, values in ids.items():
-            service = known.get(service_uuid)
-            if service is None:
-                session.add(_new_service(service_uuid, values, now))
-                counter.count(new=True, changed=True)
-            else:
-                changed = _change_service(session, service, values, now)
-                counter.count(new=False, changed=changed)
-        session.flush()
+def _store_services(session: Session, shown: Shown, now: int, counter: _Counter) -> None:
+    confirmed_on = shown.origin.confirmed_on
+    wanted = {
+        service_id(*listing.key): {**listing.values, "confirmed_on": confirmed_on}
+        for listing in shown.listings
+    }
+    parts = (selectinload(Service.phones), joinedload(Service.place))
+    of_it = Service.organisation_id == organisation_id(shown.org)
+    known = {one.id: one for one in session.scalars(select(Service).where(of_it).options(*parts))}
+    _remove(session, [one for one in known.values() if one.id not in wanted], counter)
+    for service_uuid, values in wanted.items():
+        service = known.get(service_uuid)
+        if service is None:
+            session.add(_new_service(service_uuid, values, now))
+            counter.count(new=True, changed=True)
+        else:
+            counter.count(new=False, changed=_change_service(session, service, values, now))
+    session.flush()
+
+
+def _remove(session: Session, services: Sequence[Service], counter: _Counter) -> None:
+    for service in services:
+        session.delete(service)
+        counter.removed += 1
+    session.flush()
 
 
 def _new_service(service_uuid: str, values: Mapping[str, Any], now: int) -> Service:
@@ -175,7 +235,8 @@ def _same(place: Place | None, fields: Iterable[str]) -> tuple[object, ...] | No
     return None if place is None else tuple(getattr(place, name) for name in fields)
 
 
-def _organisation_fields(values: Mapping[str, Any]) -> dict[str, Any]:
+def _organisation_fields(shown: Shown) -> dict[str, Any]:
+    values, origin = shown.listings[0].values, shown.origin
     return {
         "org_id": values["org_id"],
         "kind": values["org_kind"],
@@ -185,6 +246,11 @@ def _organisation_fields(values: Mapping[str, Any]) -> dict[str, Any]:
         "website": values["org_website"],
         "email": values["org_email"],
         "demo": values["demo"],
+        "entry": origin.entry,
+        "listed_by": origin.listed_by,
+        "listed_at": origin.listed_at,
+        "confirmed_at": origin.confirmed_at,
+        "unconfirmed": origin.unconfirmed,
     }
 
 

@@ -9,12 +9,12 @@ HSDS traps kept in mind: no nulls, so what is unsaid is left out; an address nee
 so a place known only by city has no location; a confidential service has no location at all.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
+from contracts.record_ids import entity_id
 from directory import taxonomies
-from directory.ids import entity_id
 from directory.models import Organisation, Phone, Place, Service
 
 Json: TypeAlias = dict[str, Any]
@@ -22,13 +22,14 @@ Json: TypeAlias = dict[str, Any]
 # HSDS names the scheme and the type of an identifier; ours has one word for both.
 IDENTIFIER: Final = "rujukan"
 _DEMO_ALERT: Final = "DEMO: this organisation is fictional. Nobody answers its numbers."
+_UNCONFIRMED: Final = "Entered by one coordinator, unconfirmed: phone before you send anybody."
 
 
 def service_json(service: Service, *, can_receive: bool) -> Json:
     """A service, fully nested."""
     return _said(
         **_service_head(service),
-        phones=[_phone(phone) for phone in service.phones],
+        phones=[_phone(phone, service.organisation) for phone in service.phones],
         languages=[_language(service, code) for code in service.languages],
         service_areas=_areas(service),
         service_at_locations=_at_locations(service),
@@ -109,13 +110,23 @@ def _service_head(service: Service) -> Json:
         "status": "active",
         "application_process": service.referral_how,
         "assured_date": confirmed.isoformat() if confirmed else None,
-        "alert": _DEMO_ALERT if service.organisation.demo else None,
+        "alert": " ".join(_alerts(service.organisation)),
         "last_modified": _instant(service.last_modified),
     }
 
 
+def _alerts(organisation: Organisation) -> Iterator[str]:
+    if organisation.demo:
+        yield _DEMO_ALERT
+    if organisation.unconfirmed:
+        yield _UNCONFIRMED
+
+
 def _service_attributes(service: Service) -> list[Json]:
-    codes = [("service", code) for code in service.services]
+    unconfirmed = service.organisation.unconfirmed
+    # A number that one coordinator entered is shown, and is no hotline.
+    shown = [code for code in service.services if code != "hotline" or not unconfirmed]
+    codes = [("service", code) for code in shown]
     codes += [("population", code) for code in service.populations]
     codes += [("availability", code) for code in service.availability]
     codes.append(
@@ -157,12 +168,12 @@ def _term(taxonomy: str, code: str) -> Json:
     }
 
 
-def _phone(phone: Phone) -> Json:
+def _phone(phone: Phone, organisation: Organisation) -> Json:
     return {
         "id": entity_id("phone", phone.service_id, str(phone.position)),
         "service_id": phone.service_id,
         "number": phone.number,
-        "type": phone.kind,
+        "type": "voice" if organisation.unconfirmed else phone.kind,
     }
 
 

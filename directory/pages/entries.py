@@ -14,7 +14,7 @@ from babel.dates import format_date
 from broker.service.language import gettext as _
 from directory import taxonomies
 from directory.freshness import Freshness, freshness
-from directory.models import Phone, Place, Service
+from directory.models import Organisation, Phone, Place, Service
 from directory.search.query import Reason
 
 
@@ -53,6 +53,8 @@ class Entry:
     can_receive: bool
     confirmed_on: str
     freshness: Freshness
+    # One coordinator's word alone: not printed, not among hotlines.
+    unconfirmed: bool
     reason: str = ""
 
 
@@ -76,7 +78,7 @@ def entry_of(
         populations=_labels("population", service.populations, language),
         languages=tuple(taxonomies.language_name(code, language) for code in service.languages),
         availability=_labels("availability", service.availability, language),
-        phones=tuple(_number(phone, demo=organisation.demo) for phone in service.phones),
+        phones=tuple(_number(phone, organisation) for phone in service.phones),
         address=_address(service.place),
         confidential=service.confidential,
         accepts_referrals=service.accepts_referrals,
@@ -84,6 +86,7 @@ def entry_of(
         can_receive=can_receive,
         confirmed_on=_day(service.confirmed_on, language),
         freshness=freshness(service.confirmed_on, today=today),
+        unconfirmed=organisation.unconfirmed,
         reason=reason,
     )
 
@@ -124,12 +127,11 @@ def _labels(taxonomy: str, codes: Sequence[str], language: str) -> tuple[str, ..
     return tuple(taxonomies.label(taxonomy, code, language) for code in codes)
 
 
-def _number(phone: Phone, *, demo: bool) -> Number:
+def _number(phone: Phone, organisation: Organisation) -> Number:
     # RFC 3966: digits, and a plus sign before those of an international number.
     digits = "".join(c for c in phone.number if c in "+0123456789")
-    return Number(
-        phone.number, hotline=phone.kind == "hotline", call="" if demo else f"tel:{digits}"
-    )
+    hotline = phone.kind == "hotline" and not organisation.unconfirmed
+    return Number(phone.number, hotline=hotline, call="" if organisation.demo else f"tel:{digits}")
 
 
 def _address(place: Place | None) -> str:

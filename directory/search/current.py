@@ -124,13 +124,20 @@ def _document(service: Service) -> Document:
         about=(service.description, service.referral_how),
         codes={
             "country": (service.country,),
-            "service": service.services,
+            "service": _services(service),
             "language": service.languages,
             "population": service.populations,
             "availability": service.availability,
             "organisation_kind": (organisation.kind,),
         },
     )
+
+
+def _services(service: Service) -> list[str]:
+    """What kinds of help it is found by; a number that one coordinator entered is no hotline."""
+    if not service.organisation.unconfirmed:
+        return service.services
+    return [code for code in service.services if code != "hotline"]
 
 
 def _opened(path: Path, generation: int) -> Index | None:

@@ -18,7 +18,7 @@ from typing import Final
 from babel import Locale
 
 from contracts.codes import ORG_KINDS, POPULATIONS, SERVICES
-from directory.ids import entity_id
+from contracts.record_ids import entity_id
 
 # The interface languages, in the order in which they are offered; BCP 47.
 INTERFACE_LANGUAGES: Final = ("en", "ms", "id", "bn", "zh", "si", "ta", "th", "vi", "ur")

@@ -9,21 +9,22 @@ from pathlib import Path
 
 import pytest
 
-from contracts.statements import DAY
-from directory import statements
+from contracts.drafting import freeze_statement
+from contracts.times import DAY
+from directory import allowance
 from directory.imports import ImportRefused, read_listings
-from directory.statements import StatementLog
 from tests.unit.directory.support import (
     ADDRESS,
     GOOD,
-    NET,
     NOW,
     OTHER,
     TODAY,
     Member,
     Served,
+    admit,
     csv_file,
     new_engine,
+    new_log,
     served,
 )
 
@@ -57,10 +58,9 @@ def test_a_body_no_reader_agrees_on_is_refused_and_is_no_failure_of_ours(
 
 def _flooded(directory: Served, member: Member) -> list[int]:
     """The statuses of one member's posts, one more than a day allows."""
-    log = directory.runtime.log
-    log.append_all(member.statements)
+    admit(directory.runtime.log, member)
     heading, last, statuses = member.heading, member.statements[-1], []
-    for _ in range(statements.MAX_A_DAY + 1 - len(member.statements)):
+    for _ in range(allowance.MAX_A_DAY + 1 - len(member.statements)):
         heading = heading.following(last, iat=NOW)
         last = member.more_keys(heading)
         answer = directory.client.post(
@@ -73,10 +73,10 @@ def _flooded(directory: Served, member: Member) -> list[int]:
 def test_one_organisation_cannot_fill_everybodys_log(
     directory: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(statements, "MAX_A_DAY", 8)
+    monkeypatch.setattr(allowance, "MAX_A_DAY", 8)
     assert _flooded(directory, Member.new()) == [201] * 5 + [429]
     neighbour = Member.new(OTHER)
-    directory.runtime.log.append_all(neighbour.statements)
+    admit(directory.runtime.log, neighbour)
     heading = neighbour.heading.following(neighbour.statements[-1], iat=NOW)
     answer = directory.client.post(
         "/log/statements",
@@ -89,18 +89,35 @@ def test_one_organisation_cannot_fill_everybodys_log(
 def test_whoever_was_stopped_by_the_flood_may_write_the_next_day(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(statements, "MAX_A_DAY", 4)
-    clock = [NOW]
-    log = StatementLog(new_engine(tmp_path), net=NET, clock=lambda: clock[0])
-    member = Member.new()
-    log.append_all(member.statements)
+    monkeypatch.setattr(allowance, "MAX_A_DAY", 4)
+    engine = new_engine(tmp_path)
+    log, member = new_log(engine), Member.new()
+    admit(log, member)
     heading = member.heading.following(member.statements[-1], iat=NOW)
     log.append(fourth := member.more_keys(heading))
     fifth = member.more_keys(heading.following(fourth, iat=NOW))
     with pytest.raises(Exception, match="too many statements"):
         log.append(fifth)
-    clock[0] += DAY
-    assert log.append(fifth).new
+    assert new_log(engine, now=NOW + DAY).append(fifth).new
+    engine.dispose()
+
+
+def test_a_stolen_computer_that_floods_the_log_is_frozen_all_the_same(
+    directory: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(allowance, "MAX_A_DAY", 8)
+    member = Member.new()
+    assert _flooded(directory, member)[-1] == 429
+    log = directory.runtime.log
+    heading = log.register().next_heading(member.org, iat=NOW)
+    freeze = freeze_statement(
+        heading, member.device, suspected_since=NOW - DAY, device=member.device.key_id
+    )
+    answer = directory.client.post("/log/statements", data=freeze.render())
+    assert answer.status_code == 201, answer.text
+    device = log.register().device(member.org, member.device.key_id)
+    assert device is not None
+    assert device.stopped is not None
 
 
 def _columns_without(name: str) -> list[str]:

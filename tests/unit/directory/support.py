@@ -15,34 +15,44 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine
 
 from broker.service.database import migrate, open_engine
-from contracts.identifiers import OrgId
-from contracts.root import Hub, demonstration_root
-from contracts.signing import SigningKey
-from contracts.statements import (
-    DAY,
-    Heading,
-    Role,
-    Statement,
+from contracts.contents import Role, week_key
+from contracts.drafting import (
     device_statement,
-    first_heading,
     keys_statement,
+    listing_statement,
     org_statement,
-    week_key,
+    vouch_statement,
 )
+from contracts.encoding import b64encode
+from contracts.entries import render_entry
+from contracts.identifiers import OrgId
+from contracts.register import Register
+from contracts.root import Hub, parse_root
+from contracts.signing import SigningKey
+from contracts.statements import Heading, Statement, first_heading
+from contracts.times import DAY
+from contracts.tree import EMPTY_ROOT
 from directory.app import create_app
+from directory.blobs import keep_bytes
 from directory.columns import COLUMNS
 from directory.db import db
+from directory.entries import entries_of
 from directory.imports import read_listings
+from directory.logkey import Mark
+from directory.publication import Publication, check_listing
 from directory.runtime import Runtime
 from directory.search.current import Search
 from directory.settings import DirectorySettings
-from directory.store import Report, store_listings
+from directory.statements import Appended, Known, StatementLog
+from directory.store import Report
+from tests.vouching import COORDINATORS, LOG_KEY, Signer, demo_root
 
 NET = "demo.test"
 NOW = 1_800_000_000
 TODAY = date(2026, 1, 15)
 ORG = "my-0123456789abcdef"
 OTHER = "bd-0123456789abcdef"
+LISTER = COORDINATORS[2]
 
 GOOD: Mapping[str, str] = {
     "org_id": ORG,
@@ -95,12 +105,37 @@ def new_engine(path: Path) -> Engine:
     return engine
 
 
+class Open:
+    """A guard that lets the log grow, for tests of what is in it."""
+
+    def check(self, known: Known) -> None:
+        """Anything goes."""
+
+
+def new_log(engine: Engine, *, now: int = NOW) -> StatementLog:
+    """The log of the demonstration network, at a time that stands still."""
+    root = parse_root(demo_root(net=NET))
+    return StatementLog(engine, root=root, guard=Open(), check=check_listing, clock=lambda: now)
+
+
 def store(
-    engine: Engine, rows: Sequence[Mapping[str, str]], *, now: int = NOW, dry_run: bool = False
+    engine: Engine,
+    rows: Sequence[Mapping[str, str]],
+    *,
+    now: int = NOW,
+    by: Signer = LISTER,
 ) -> Report:
-    """Import these rows."""
+    """Have a coordinator list these rows, as the import prepares them, and show them."""
+    log = new_log(engine, now=now)
     listings = read_listings(csv_file(rows), today=TODAY, demonstration=True)
-    return store_listings(engine, listings, now=now, dry_run=dry_run)
+    for entry in entries_of(listings):
+        data = render_entry(entry)
+        name = keep_bytes(engine, data, demonstration=True, now=now)
+        listed = log.register().listing(entry.org)
+        if listed is None or listed.entry != name:
+            heading = log.register().next_heading(by.id, iat=now, org=entry.org)
+            log.append_all([listing_statement(heading, by.key, entry=name)])
+    return Publication(log, clock=lambda: now).refresh()
 
 
 @dataclass(frozen=True)
@@ -129,11 +164,21 @@ class Served:
 
 
 def write_root_file(path: Path, *, net: str = NET) -> Path:
-    """A demonstration root file in a folder."""
-    key = SigningKey.from_seed(bytes(32)).public
+    """A demonstration root file in a folder, and beside it the log's key with its mark."""
+    write_log_key(path)
     hub = Hub.of(url="http://127.0.0.1:8001", key=SigningKey.from_seed(b"h" * 32).public)
     file = path / "root.json"
-    file.write_bytes(demonstration_root(net=net, hubs=[hub], log=key))
+    file.write_bytes(demo_root(net=net, hubs=[hub]))
+    return file
+
+
+def write_log_key(folder: Path) -> Path:
+    """The key file of the log of `tests.vouching`, as `root-file` makes it."""
+    file = folder / "log.key"
+    if not file.exists():
+        Mark.beside(file).raise_to(0, EMPTY_ROOT)
+        file.touch(mode=0o600)
+        file.write_text(b64encode(LOG_KEY.seed) + "\n")
     return file
 
 
@@ -142,10 +187,29 @@ def served(path: Path, *, url: str | None = None, now: int = NOW) -> Served:
     settings = DirectorySettings(
         database_url=url or f"sqlite:///{path / 'directory.db'}",
         root_file=write_root_file(path),
+        log_key_file=path / "log.key",
         index_file=path / "index.db",
     )
     app = create_app(settings, clock=lambda: now)
     return Served(app, app.test_client(), open_engine(settings.database_url))
+
+
+def admission(register: Register, member: Member, *, now: int = NOW) -> tuple[Statement, ...]:
+    """What brings a member into the log: two coordinators' word, and its own statements."""
+    vouches = (
+        vouch_statement(
+            register.next_heading(by.id, iat=now, org=member.org),
+            by.key,
+            of=member.statements[0].hash,
+        )
+        for by in COORDINATORS[:2]
+    )
+    return (*vouches, *member.statements)
+
+
+def admit(log: StatementLog, member: Member, *, now: int = NOW) -> tuple[Appended, ...]:
+    """Take a member into the log."""
+    return log.append_all(admission(log.register(), member, now=now))
 
 
 @dataclass(frozen=True)
@@ -161,7 +225,7 @@ class Member:
     @classmethod
     def new(cls, org: str = ORG, *, net: str = NET, now: int = NOW) -> Member:
         root, device = SigningKey.generate(), SigningKey.generate()
-        heading = first_heading(net=net, org=OrgId(org), iat=now)
+        heading = first_heading(net=net, by=OrgId(org), iat=now)
         first = org_statement(heading, root=root, kind="ngo")
         heading = heading.following(first, iat=now)
         window: dict[str, Any] = {"nbf": now - DAY, "naf": now + 90 * DAY}

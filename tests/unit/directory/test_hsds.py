@@ -13,8 +13,8 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 from referencing import Registry, Resource
 
+from contracts.record_ids import organisation_id, service_id
 from directory import taxonomies
-from directory.ids import organisation_id, service_id
 from tests.unit.directory.support import (
     ADDRESS,
     GOOD,
@@ -23,6 +23,7 @@ from tests.unit.directory.support import (
     OTHER,
     Member,
     Served,
+    admit,
     served,
     store,
 )
@@ -53,7 +54,7 @@ ROWS = [
 def directory(tmp_path: Path) -> Served:
     made = served(tmp_path)
     store(made.engine, ROWS)
-    made.runtime.log.append_all(Member.new(ORG).statements)
+    admit(made.runtime.log, Member.new(ORG))
     return made
 
 
@@ -277,7 +278,7 @@ def test_an_unchanged_answer_is_not_sent_again(directory: Served) -> None:
     tag = {"If-None-Match": first.headers["ETag"]}
     assert first.headers["Cache-Control"] == "no-cache"
     assert directory.client.get("/services", headers=tag).status_code == 304
-    store(directory.engine, [{**GOOD, "service_name": "Rumah Baharu"}], now=NOW + 1)
+    store(directory.engine, [{**ROWS[-1], "service_name": "Shapla Baharu"}], now=NOW + 1)
     assert directory.client.get("/services", headers=tag).status_code == 200
 
 

@@ -1,7 +1,8 @@
-"""Importing listings: every broken row told, nothing half imported, nothing quoted."""
+"""Importing listings: every broken row told, nothing half prepared, nothing quoted."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
@@ -9,21 +10,27 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
+from directory.blobs import listed_bytes
 from directory.columns import COLUMNS, columns_table
 from directory.imports import ImportRefused, Problem, read_listings
 from directory.listings import services_by_id
 from directory.models import Generation, Organisation, Place, Service
+from directory.preparing import Counts, Prepared, prepare
 from tests.unit.directory.support import (
     ADDRESS,
     GOOD,
     NOW,
+    ORG,
     OTHER,
     TODAY,
+    Member,
+    admit,
     csv_file,
     new_engine,
+    new_log,
     store,
 )
 
@@ -173,39 +180,63 @@ def test_a_broken_file_changes_nothing_in_the_database(tmp_path: Path) -> None:
         assert session.scalars(select(Organisation)).all() == []
 
 
-def test_a_dry_run_says_what_would_happen_and_stores_nothing(tmp_path: Path) -> None:
+def test_an_import_says_what_it_would_change_and_stores_nothing(tmp_path: Path) -> None:
     engine = new_engine(tmp_path)
-    tried = store(engine, [GOOD], dry_run=True)
+    prepared = prepared_of(engine, [GOOD, {**GOOD, "service_key": "second"}])
+    assert (prepared.organisations, prepared.services) == (Counts(added=1), Counts(added=2))
     with Session(engine) as session:
         assert session.scalars(select(Service)).all() == []
-    assert store(engine, [GOOD]) == tried
+    store(engine, [GOOD, {**GOOD, "service_key": "second"}])
+    prepared = prepared_of(engine, [{**GOOD, "phone": ""}, {**GOOD, "service_key": "third"}])
+    assert prepared.organisations == Counts(changed=1)
+    assert prepared.services == Counts(added=1, changed=1, removed=1)
+    same = prepared_of(engine, [GOOD, {**GOOD, "service_key": "second", "confirmed_on": ""}])
+    assert (same.organisations, same.services) == (Counts(unchanged=1), Counts(unchanged=2))
 
 
-def test_importing_again_updates_by_organisation_and_key(tmp_path: Path) -> None:
+def test_rows_of_an_organisation_that_lists_itself_are_refused(tmp_path: Path) -> None:
+    engine = new_engine(tmp_path)
+    admit(new_log(engine), Member.new(ORG))
+    with pytest.raises(ImportRefused) as refused:
+        prepared_of(engine, [{**GOOD, "org_id": OTHER}, GOOD])
+    assert [(one.row, one.column) for one in refused.value.problems] == [(3, "org_id")]
+
+
+def prepared_of(engine: Engine, rows: Sequence[Mapping[str, str]]) -> Prepared:
+    listings = read_listings(csv_file(rows), today=TODAY, demonstration=True)
+    register = new_log(engine).register()
+    return prepare(listings, register=register, shown=lambda name: listed_bytes(engine, name))
+
+
+def test_a_later_entry_is_the_whole_of_its_organisation(tmp_path: Path) -> None:
     engine = new_engine(tmp_path)
     store(engine, [GOOD, {**GOOD, "service_key": "second"}])
     changed = {**GOOD, "service_name": "Rumah Baharu", "phone": "+60 3-1000 0000"}
-    report = store(engine, [changed, {**GOOD, "org_id": OTHER, "country": "BD"}], now=NOW + 5)
-    assert (report.services_added, report.services_changed, report.services_unchanged) == (1, 1, 0)
-    assert (report.organisations_added, report.organisations_changed) == (1, 0)
+    rows = [changed, {**GOOD, "service_key": "third"}]
+    report = store(engine, [*rows, {**GOOD, "org_id": OTHER, "country": "BD"}], now=NOW + 5)
+    assert (report.services_added, report.services_changed, report.services_removed) == (2, 1, 1)
+    assert (report.organisations_added, report.organisations_changed) == (1, 1)
     with Session(engine) as session:
-        services = session.scalars(select(Service).order_by(Service.name)).all()
-        assert [(one.name, one.last_modified) for one in services] == [
-            ("Rumah Baharu", NOW + 5),
-            ("Rumah Harapan", NOW),
-            ("Rumah Harapan", NOW + 5),
+        services = session.scalars(select(Service).order_by(Service.name, Service.key)).all()
+        assert [(one.key, one.name, one.last_modified) for one in services] == [
+            ("shelter", "Rumah Baharu", NOW + 5),
+            ("shelter", "Rumah Harapan", NOW + 5),
+            ("third", "Rumah Harapan", NOW + 5),
         ]
         assert [phone.number for phone in services[0].phones] == ["+60 3-1000 0000"]
 
 
-def test_importing_the_same_again_touches_nothing(tmp_path: Path) -> None:
+def test_listing_the_same_again_touches_nothing(tmp_path: Path) -> None:
     engine = new_engine(tmp_path)
     row = {**GOOD, **ADDRESS, "hotline": "+60 3-1000 0000"}
     store(engine, [row])
+    with Session(engine) as session:
+        generation = session.scalars(select(Generation.number)).one()
     assert store(engine, [row], now=NOW + 5).changes == 0
     with Session(engine) as session:
+        assert session.scalars(select(Generation.number)).one() == generation
+    with Session(engine) as session:
         assert session.scalars(select(Service)).one().last_modified == NOW
-        assert session.scalars(select(Generation)).one().number == 1
 
 
 def test_a_place_that_becomes_confidential_is_deleted(tmp_path: Path) -> None:

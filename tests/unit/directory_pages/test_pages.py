@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from broker.service.problems import MEDIA_TYPE
 from directory.app import CSP
 from directory.taxonomies import INTERFACE_LANGUAGES
-from tests.unit.directory.support import ADDRESS, GOOD, OTHER, Member, Served, served, store
+from tests.unit.directory.support import ADDRESS, GOOD, OTHER, Member, Served, admit, served, store
 
 MARKUP = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'><b>&amp;{{7*7}}"
 NOWHERE = "00000000-0000-5000-8000-000000000000"
@@ -230,7 +230,7 @@ def test_an_open_place_is_shown(directory: Served) -> None:
 
 def test_who_can_receive_is_told_apart_from_who_cannot_yet(directory: Served) -> None:
     ids = _listed(directory, {}, {"org_id": OTHER, "org_name": "Other DEMO", "country": "BD"})
-    directory.runtime.log.append_all(Member.new().statements)
+    admit(directory.runtime.log, Member.new())
     pages = [_read(directory, f"/en/services/{one}").text for one in ids]
     (able,) = [text for text in pages if "Send an encrypted referral from your desk" in text]
     (unable,) = [text for text in pages if "cannot receive encrypted referrals yet" in text]
@@ -247,7 +247,7 @@ def test_what_nobody_knows_is_said_and_not_left_blank(directory: Served) -> None
     (only,) = _listed(directory, dict.fromkeys(bare, ""))
     page = _read(directory, f"/en/services/{only}").text
     assert page.count("not known: ask before going") == 5
-    assert "Never confirmed" in page
+    assert "Entered by one coordinator, unconfirmed" in page
 
 
 def test_a_fictional_number_cannot_be_rung_and_a_real_one_can(directory: Served) -> None:
