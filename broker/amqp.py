@@ -20,12 +20,14 @@ import logging
 import random
 import ssl
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from pathlib import Path
 from typing import Final, Protocol
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import pika
 from pika.adapters.select_connection import IOLoop, SelectConnection
@@ -47,6 +49,8 @@ LAST_BACK_OFF_SECONDS: Final = 5.0
 CONNECT_SECONDS: Final = 5.0
 # A connection that lived this long was a good one: its successor is tried at once.
 STEADY_SECONDS: Final = 5.0
+# Nothing more for so long: what has come can be shown.
+QUIET_SECONDS: Final = 0.2
 
 _NOT_FOUND: Final = 404  # AMQP 0-9-1, reply codes
 
@@ -84,13 +88,15 @@ class Death:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What the broker handed over. `user` is checked by the broker; "" where it was not given."""
+    """What the broker handed over. `user` is checked by the broker; "" where it was not given.
+    `key` is the one it was published with."""
 
     tag: int
     body: bytes = field(repr=False)
     user: str
     attempts: int
     death: Death | None
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -463,9 +469,104 @@ def has_exchange(url: str, name: str) -> bool:
     return _stands(url, lambda channel: channel.exchange_declare(name, passive=True))
 
 
-def parameters(url: str, *, name: str) -> pika.ConnectionParameters:
-    """What pika needs of `url`. A query is refused: pika reads TLS switches out of it, and
-    verification is not to be switched off."""
+class Handled(Enum):
+    """What a consumer says of a delivery it was handed."""
+
+    DONE = auto()  # acknowledge
+    AGAIN = auto()  # give back; the broker counts this
+    HOLD = auto()  # keep in hand, to be handed over again by the next `pump`
+
+
+class Inbox:
+    """One queue consumed by a thread that has other work too. Nothing is read between pumps."""
+
+    def __init__(self, url: str, queue: str, *, prefetch: int, ca_file: Path | None = None) -> None:
+        """Connects and begins to consume. Raises QueueUnavailable."""
+        self._arrived: deque[Delivery] = deque()
+        self._cancelled = False
+        wanted = parameters(url, name="desk", ca_file=ca_file)
+        with _in_a_sentence(_CONSUMING):
+            self._connection = pika.BlockingConnection(wanted)
+            try:
+                self._channel = self._connection.channel()
+                self._channel.add_on_cancel_callback(lambda _frame: self._cancel())
+                self._channel.basic_qos(prefetch_count=prefetch)
+                self._channel.basic_consume(queue, self._on_message)
+            except BaseException:
+                self.close()
+                raise
+
+    def pump(self, seconds: float, handle: Callable[[Delivery], Handled]) -> None:
+        """Hands over what comes for so long, or until it stops coming, each when it comes.
+        What `handle` raises ends it: then close, and the broker hands over again what was not
+        acknowledged. Raises QueueUnavailable where the connection has ended."""
+        held: list[Delivery] = []
+        deadline = time.monotonic() + seconds
+        with _in_a_sentence(_CONSUMING):
+            while True:
+                while self._arrived:
+                    delivery = self._arrived.popleft()
+                    if not self._answer(delivery, handle(delivery)):
+                        held.append(delivery)
+                    deadline = min(deadline, time.monotonic() + QUIET_SECONDS)
+                if self._cancelled:
+                    raise QueueUnavailable(_CONSUMING)
+                left = deadline - time.monotonic()
+                self._connection.process_data_events(max(left, 0))
+                if left <= 0 and not self._arrived:
+                    break
+        self._arrived.extend(held)
+
+    def close(self) -> None:
+        """Ends the connection; what is in hand comes again."""
+        if self._connection.is_open:
+            with suppress(AMQPError, OSError):
+                self._connection.close()
+
+    def _answer(self, delivery: Delivery, handled: Handled) -> bool:
+        if handled is Handled.DONE:
+            self._channel.basic_ack(delivery.tag)
+        elif handled is Handled.AGAIN:
+            self._channel.basic_reject(delivery.tag, requeue=True)
+        return handled is not Handled.HOLD
+
+    def _cancel(self) -> None:
+        self._cancelled = True
+
+    def _on_message(
+        self,
+        _channel: pika.adapters.blocking_connection.BlockingChannel,
+        method: Basic.Deliver,
+        properties: BasicProperties,
+        body: bytes,
+    ) -> None:
+        self._arrived.append(delivered(method, properties, body))
+
+
+def empty(url: str, queue: str, take: Callable[[Delivery], None]) -> int:
+    """Hands over every message of a queue, acknowledging each when `take` has returned; how many.
+    What `take` raises ends it, and the message stays. Raises QueueUnavailable."""
+    with _blocking_channel(url) as channel:
+        count = 0
+        while True:
+            method, properties, body = channel.basic_get(queue)
+            if method is None or properties is None or body is None:
+                return count
+            take(delivered(method, properties, body))
+            channel.basic_ack(method.delivery_tag or 0)
+            count += 1
+
+
+def with_login(url: str, *, vhost: str, user: str, password: str) -> str:
+    """`url`, which names a host, with who comes in and where to."""
+    scheme, _, host = url.partition("://")
+    login = f"{quote(user, safe='')}:{quote(password, safe='')}"
+    return f"{scheme}://{login}@{host.rstrip('/')}/{quote(vhost, safe='')}"
+
+
+def parameters(url: str, *, name: str, ca_file: Path | None = None) -> pika.ConnectionParameters:
+    """What pika needs of `url`. With a `ca_file` only its authorities are believed. A query is
+    refused: pika reads TLS switches out of it, and verification is not to be switched off."""
     parts = urlsplit(url)
     if parts.scheme not in ("amqp", "amqps") or parts.query or not parts.hostname:
         raise QueueUnavailable(
@@ -473,7 +574,7 @@ def parameters(url: str, *, name: str) -> pika.ConnectionParameters:
             "amqps://user:password@host:port/vhost, without a query."
         )
     secure = parts.scheme == "amqps"
-    tls = pika.SSLOptions(ssl.create_default_context(), parts.hostname) if secure else None
+    tls = pika.SSLOptions(_verifying(ca_file), parts.hostname) if secure else None
     return pika.ConnectionParameters(
         host=parts.hostname,
         port=parts.port or (5671 if secure else 5672),
@@ -491,6 +592,16 @@ def parameters(url: str, *, name: str) -> pika.ConnectionParameters:
     )
 
 
+def _verifying(ca_file: Path | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except (OSError, ssl.SSLError):
+        raise QueueUnavailable(
+            "The file of authorities for the queue holds no certificate that can be read. Nothing "
+            "was changed and no message is lost. Correct the setting that names it."
+        ) from None
+
+
 def why_closed(error: BaseException) -> str:
     """`refused_<code>` where the broker closed the channel itself (404: not declared)."""
     return f"refused_{error.reply_code}" if isinstance(error, ChannelClosedByBroker) else "lost"
@@ -501,7 +612,9 @@ def virtual_host(url: str) -> str:
     return unquote(urlsplit(url).path[1:]) or "/"
 
 
-def delivered(method: Basic.Deliver, properties: BasicProperties, body: bytes) -> Delivery:
+def delivered(
+    method: Basic.Deliver | Basic.GetOk, properties: BasicProperties, body: bytes
+) -> Delivery:
     """The parts of a delivery anything of ours may act on; every other property is ignored."""
     headers: Mapping[str, object] = properties.headers or {}
     attempts = headers.get("x-delivery-count", 0)
@@ -511,6 +624,7 @@ def delivered(method: Basic.Deliver, properties: BasicProperties, body: bytes) -
         user=properties.user_id or "",
         attempts=attempts if isinstance(attempts, int) else 0,
         death=_last_death(headers.get("x-death")),
+        key=method.routing_key or "",
     )
 
 
@@ -540,6 +654,20 @@ def _stands(
                 return False
             raise
     return True
+
+
+_CONSUMING: Final = (
+    "RabbitMQ could not be reached, refused the login, or ended the connection. No message is "
+    "lost: what was not acknowledged comes again."
+)
+
+
+@contextmanager
+def _in_a_sentence(text: str) -> Iterator[None]:
+    try:
+        yield
+    except (AMQPError, OSError):
+        raise QueueUnavailable(text) from None
 
 
 @contextmanager

@@ -29,8 +29,7 @@ from contracts.fold import Place
 from contracts.identifiers import EventId, Mid
 from contracts.lifecycle import EVENT_TYPES
 from contracts.messages import new_message, parse_message
-from contracts.statements import DAY
-from contracts.times import utc_text
+from contracts.times import DAY, utc_text
 
 PROBLEM: Final = "message.problem"
 RESENT_BY_ITSELF_FOR: Final = 14 * DAY

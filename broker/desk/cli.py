@@ -13,24 +13,34 @@ import shlex
 import signal
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
-from broker.desk import shown, terminal
+from broker.desk import shown, shown_keys, terminal
 from broker.desk.cli_cases import answer_command, send, show
+from broker.desk.cli_drafts import coordinator
+from broker.desk.cli_keys import keys
+from broker.desk.cli_listing import listing
+from broker.desk.cli_log import log
 from broker.desk.consumer import HandedOver, hand_over
 from broker.desk.courier import Round, tick
 from broker.desk.enrolment import Newcomer, Passphrases, enrol
 from broker.desk.errors import DeskError
 from broker.desk.finding import Wanted, find
+from broker.desk.keyring import BACKUP_TAG, FOLDER
+from broker.desk.keys_standing import keys_standing
 from broker.desk.passphrases import ask_terminal, choose_passphrase
+from broker.desk.queue import QueueReceiver, QueueSettings
 from broker.desk.settings import DeskSettings
 from broker.desk.standing import look
 from broker.desk.unlocking import Desk, local_time, read_root
 from broker.desk.web.command import desk as desk_command
 from broker.service.commands import Commands, json_option
+from broker.service.settings import read_settings
 from contracts.codes import ORG_KINDS
 from contracts.encoding import JsonInput
 
@@ -43,7 +53,7 @@ def main() -> None:
     os.umask(0o077)  # whatever a desk writes is its owner's alone
 
 
-for _command in (desk_command, send, show, answer_command):
+for _command in (desk_command, send, show, answer_command, keys, listing, coordinator, log):
     main.add_command(_command)
 
 
@@ -56,9 +66,7 @@ for _command in (desk_command, send, show, answer_command):
     type=click.Path(path_type=Path),
     help="On a stick kept offline.",
 )
-@click.option(
-    "--admission-file", type=click.Path(path_type=Path), help="For the directory's operator."
-)
+@click.option("--admission-file", type=click.Path(path_type=Path), help="For two coordinators.")
 @json_option
 def init(
     *, country: str, kind: str, root_key_file: Path, admission_file: Path | None, as_json: bool
@@ -95,9 +103,14 @@ def init(
         f"Your organisation's id: {made.org}\n"
         f"Fingerprint, to compare by phone: {made.fingerprint}\n"
         f"Root file, to compare with what was published: {made.root_hash}\n"
-        f"Hand {admission} to the operator of the directory.\n"
-        f"Put {root_key_file} on a stick kept offline. Leave {settings.home} out of backups of "
-        "other people's: it holds your keys."
+        f"Put {root_key_file} on a stick kept offline, and its text on paper: `rujukan keys "
+        f"paper --key-file {root_key_file}`.\n"
+        f"Your desk's keys lie in {settings.home / FOLDER}, which backups leave out "
+        f"({BACKUP_TAG}); so that mail to deleted keys cannot be opened from an old backup. Never "
+        "copy that folder.\n"
+        f"Now send {admission} to two coordinators of different countries. They phone you at a "
+        "number that they have from elsewhere: read them the fingerprint. `rujukan status` shows "
+        "who has vouched; your desk then joins by itself."
     )
     terminal.say(root, as_json, value, text)
 
@@ -122,7 +135,11 @@ def find_command(
     with terminal.unlocked() as desk:
         found = find(desk, Wanted(text, country, service, language, page))
         services: list[JsonInput] = [shown.found_json(one) for one in found.found]
-        value: dict[str, JsonInput] = {"total": found.total, "services": services}
+        value: dict[str, JsonInput] = {
+            "total": found.total,
+            "left_out": found.left_out,
+            "services": services,
+        }
         terminal.say(desk.root, as_json, value, shown.found_text(found))
 
 
@@ -149,19 +166,24 @@ def inbox(*, as_json: bool) -> None:
 @main.command()
 @click.option("--exec", "command", default=None, help="Hand each message to this command's stdin.")
 @click.option("--once", is_flag=True, help="One round, then stop.")
+@click.option("--queue", "by_queue", is_flag=True, help="Stay connected to the hub's queue.")
 @json_option
-def consume(*, command: str | None, once: bool, as_json: bool) -> None:
+def consume(*, command: str | None, once: bool, by_queue: bool, as_json: bool) -> None:
     """Receive as it comes; with --exec, hand each message over as one line of JSON."""
     words = shlex.split(command) if command is not None else []
     if command is not None and not words:
         raise click.UsageError("--exec needs a command.")
     stop = _stop_on_signals()
-    with terminal.unlocked() as desk:
+    with terminal.unlocked() as desk, _queue_of(desk, wanted=by_queue) as queue:
         while True:
             round_ = tick(desk)
+            if queue is not None:
+                round_ = queue.joined(round_, seconds=POLL_SECONDS)
             handed = hand_over(desk, words) if words else HandedOver()
             _say_received(desk, round_, handed, as_json=as_json)
-            if once or stop.wait(POLL_SECONDS):
+            # Connected, it has waited already.
+            waited = queue is not None and queue.connected
+            if once or stop.wait(0 if waited else POLL_SECONDS):
                 break
     if once and handed.failed:
         raise DeskError("not_handed_over", count=handed.failed)
@@ -173,9 +195,14 @@ def status(*, as_json: bool) -> None:
     """What is outstanding, and whether the machinery works."""
     with terminal.unlocked() as desk:
         round_ = tick(desk, eager=True)
-        standing = look(desk)
-        value = {**shown.standing_json(standing), "troubles": shown.troubles_json(round_)}
-        terminal.say(desk.root, as_json, value, shown.standing_text(standing))
+        standing, keys_now = look(desk), keys_standing(desk)
+        value = {
+            **shown.standing_json(standing),
+            **shown_keys.status_json(keys_now),
+            "troubles": shown.troubles_json(round_),
+        }
+        first = shown_keys.status_text(keys_now)
+        terminal.say(desk.root, as_json, value, f"{first}\n\n{shown.standing_text(standing)}")
         terminal.warn(round_)
 
 
@@ -204,6 +231,15 @@ def _say_received(desk: Desk, round_: Round, handed: HandedOver, *, as_json: boo
     if handed.failed:
         click.echo(str(DeskError("not_handed_over", count=handed.failed)), err=True)
     terminal.warn(round_)
+
+
+@contextmanager
+def _queue_of(desk: Desk, *, wanted: bool) -> Iterator[QueueReceiver | None]:
+    if not wanted:
+        yield None
+        return
+    with closing(QueueReceiver.of(desk, read_settings(QueueSettings, os.environ))) as queue:
+        yield queue
 
 
 def _stop_on_signals() -> threading.Event:

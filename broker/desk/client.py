@@ -33,6 +33,7 @@ from contracts.encoding import (
     parse_object,
     text_of,
 )
+from contracts.entries import MAX_ENTRY, entry_hash
 from contracts.envelope import MAX_BODY
 from contracts.envelope import MEDIA_TYPE as ENVELOPE_TYPE
 from contracts.errors import ContractError
@@ -224,14 +225,6 @@ class DirectoryClient:
         )
         return _shown_object(answer)
 
-    def service(self, service_id: str) -> Mapping[str, Any]:
-        """One service as it is listed. Raises `HubRefused` where there is none, `Unreachable`."""
-        headers = {"Accept": "application/json"}
-        path = f"/services/{service_id}"
-        return _shown_object(
-            _request(self._http, self._line, "GET", path, content=b"", headers=headers)
-        )
-
     def publish(self, statement: Statement) -> int:
         """Add a statement to the log; its place there. Raises `HubRefused`, `Unreachable`."""
         headers = {"Content-Type": "application/json"}
@@ -243,6 +236,34 @@ class DirectoryClient:
             return number_of(_fields(_checked(answer)), "index")
         except ContractError:
             raise DeskError("directory_unreadable") from None
+
+    def keep_entry(self, data: bytes) -> None:
+        """Hand over an entry's bytes, before the statement that names their hash.
+
+        Raises `HubRefused` with the rule that they break, `Unreachable`.
+        """
+        headers = {"Content-Type": "application/json"}
+        _checked(_request(self._http, self._line, "POST", "/blobs", content=data, headers=headers))
+
+    def entry(self, name: str) -> bytes | None:
+        """The bytes of the listed entry of this hash, if the directory has them.
+
+        Only bytes with that hash are handed on: a directory that answers others has none.
+        """
+        answer = _request(
+            self._http,
+            self._line,
+            "GET",
+            f"/blobs/{name}",
+            content=b"",
+            headers={},
+            limit=MAX_ENTRY,
+        )
+        try:
+            data = _checked(answer).content
+        except HubRefused:
+            return None
+        return data if entry_hash(data) == name else None
 
     def close(self) -> None:
         """Close the connections."""

@@ -16,11 +16,12 @@ from broker.desk.answering import ask_for_missing
 from broker.desk.cases import end_with_consent
 from broker.desk.client import Unreachable
 from broker.desk.errors import DeskError
+from broker.desk.joining import join, unfinished
 from broker.desk.outbox import Delivered, deliver
 from broker.desk.receiving import Received, receive
 from broker.desk.unlocking import SYNC_EVERY, Desk, surely_past
 from broker.desk.weeks import forget_old_weeks, tend_keys
-from broker.mirror import HardStop
+from broker.mirror import DirectoryUnreachable, Freshness, HardStop
 from broker.service.failures import Failure
 
 # Rounds within a round: what was sealed again, or came after a full batch, goes at once.
@@ -44,10 +45,12 @@ def tick(desk: Desk, *, eager: bool = False) -> Round:
     with desk.store.writing() as rows:
         rows.sweep(surely_past(desk.log, now=now))
         end_with_consent(rows, now=now)
-    if isinstance(trouble, HardStop) or _is(trouble, "not_admitted"):
+    if isinstance(trouble, HardStop) or _not_in(trouble):
         return Round(troubles=_some(trouble))
     first = deliver(desk, eager=eager, warnings=True)  # no flood of mail delays a withdrawal
     received, hindrance = _fetch(desk)
+    if isinstance(hindrance, HardStop):  # a letter has brought the fork to light
+        return Round(first, received, _some(hindrance, first.trouble))
     _ask_for_missing(desk)
     delivered = _deliver(desk, eager=eager)
     troubles = _some(trouble, hindrance, first.trouble, delivered.trouble)
@@ -59,15 +62,26 @@ def _follow(desk: Desk) -> Failure | None:
     try:
         desk.log.ensure_fresh(SYNC_EVERY)
         if desk.log.register.organisation(desk.org) is None:
-            desk.log.sync()  # we wait to be admitted: that may have been a moment ago
-        if desk.log.register.organisation(desk.org) is None:
-            return DeskError("not_admitted")
+            desk.log.sync()  # we wait to be vouched for: that may have been a moment ago
+        if unfinished(desk, desk.log.register):
+            join(desk)
         tend_keys(desk)
     except Unreachable:
         return DeskError("directory_unreachable")
+    except DirectoryUnreachable as trouble:
+        return _old(desk) or trouble
     except Failure as trouble:
         return trouble
     return None
+
+
+def _old(desk: Desk) -> DeskError | None:
+    """The warning with which a desk goes on writing to whom it knows."""
+    now = desk.clock()
+    age = desk.log.age(now)
+    if age is None or desk.log.level(now) is not Freshness.PINNED_ONLY:
+        return None
+    return DeskError("old_mirror", hours=age // 3600)
 
 
 def _fetch(desk: Desk) -> tuple[Received, Failure | None]:
@@ -105,8 +119,9 @@ def _sum(one: Delivered, other: Delivered) -> Delivered:
     )
 
 
-def _is(trouble: Failure | None, code: str) -> bool:
-    return isinstance(trouble, DeskError) and trouble.code == code
+def _not_in(trouble: Failure | None) -> bool:
+    """Whether the network does not know us yet, so that no server would listen."""
+    return isinstance(trouble, DeskError) and trouble.code in ("not_admitted", "not_witnessed_yet")
 
 
 def _some(*troubles: Failure | None) -> tuple[Failure, ...]:

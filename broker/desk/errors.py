@@ -73,7 +73,8 @@ SENTENCES: Final[Mapping[str, str]] = {
     "desk_exists": "There is already a desk in {home}; its keys were left untouched. "
     "Use another RUJUKAN_HOME for a second desk.",
     "key_file_open_to_others": "Other people on this computer may read {path}, so it was not "
-    "used. Run `chmod 600 {path}` and try again.",
+    "used. Run `chmod 600 {path}` and try again. Some sticks cannot keep that: copy the file to a "
+    "folder of your own, run it there, and delete the copy afterwards.",
     "key_file_unreadable": "{path} is not a key file that this version understands. It was left "
     "as it is; restore it from where you keep it, or ask your operator.",
     "key_file_exists": "{path} is there already and was left untouched. Name another file.",
@@ -94,6 +95,61 @@ SENTENCES: Final[Mapping[str, str]] = {
     "Nothing was sent; set RUJUKAN_ROOT_FILE to the right one.",
     "archive_damaged": "A record in the desk's database cannot be opened: it was changed from "
     "outside or belongs to other keys. Nothing was overwritten; restore the folder.",
+    "passphrase_changed": "The passphrase of this desk was changed meanwhile. Nothing is lost; end "
+    "this program and open the desk with the new one.",
+    "secret_file_missing": "There is no file {path}. Plug in the stick, or name the file where it "
+    "is. Nothing was done.",
+    "other_kind_of_key": "{path} holds a {found} key, and a {wanted} key is needed. Nothing was "
+    "done.",
+    "key_of_another": "{path} holds a key of {org}, not of the organisation in question. Nothing "
+    "was done.",
+    "paper_unreadable": "This is not the text of a key's paper: something was left out or "
+    "mistyped. Nothing was made; read it group by group and try again.",
+    "chain_taken": "Your organisation has said something else in the network's log meanwhile, or "
+    "its last word is not yet witnessed. Nothing was done. Try again in a few minutes; a draft or "
+    "a request that waited for signatures has to be begun anew.",
+    "statement_refused": "The network's log does not take this: a rule forbids it ({rule}). "
+    "Nothing was changed.",
+    "not_witnessed_yet": "This was published and waits for the network's witnesses to see it. "
+    "Nothing is left to do; it takes some minutes.",
+    "perhaps_published": "The line broke before the directory answered, so this may stand in the "
+    "network's log. Keep every file that was made, above all a new root key. Wait a few minutes "
+    "and look with `rujukan keys` before you do it again.",
+    "admission_missing": "The file {path} that `rujukan init` made is missing or damaged, so this "
+    "desk cannot ask to be admitted. Nothing was sent; copy it back from where you sent it.",
+    "desk_of_another": "The desk in {home} belongs to {org}. Its keys were left untouched; use "
+    "another RUJUKAN_HOME for another organisation.",
+    "already_in_force": "This device is already in the network's log. Nothing was made.",
+    "not_a_request": "{path} is not a request of a new device. Nothing was signed.",
+    "not_a_draft": "{path} is not a draft that can be signed so. Nothing was signed.",
+    "not_a_public_key": "{path} is not the public file of a recovery key of your organisation. "
+    "Nothing was changed.",
+    "request_outdated": "Your organisation has said something else in the log since {path} was "
+    "made, so it fits no more. Nothing was signed. Make it anew where it was made; that takes a "
+    "minute and keeps its keys.",
+    "wrong_stick": "{path} is not the root key of {org} that is in force today. Nothing was "
+    "signed.",
+    "not_an_admin": "Only a desk with the role admin can do this, and this one is none. Nothing "
+    "was done; ask your administrator, or use two recovery keys.",
+    "no_such_device": "Your organisation has no device that begins with {device}. Nothing was "
+    "done; `rujukan keys` lists them.",
+    "recovery_count": "Recovery keys are two or three, or none at all: one alone could never act. "
+    "Nothing was changed.",
+    "no_recovery": "{org} has no recovery keys in the log, so nothing can be recovered with them. "
+    "Phone a coordinator: the organisation has to be admitted anew.",
+    "not_a_recovery_key": "{path} is not one of the recovery keys of {org} that are in force. "
+    "Nothing was signed.",
+    "signatures_missing": "This draft lacks a signature that it needs. Nothing was published; "
+    "carry it to the next holder.",
+    "not_frozen": "Your organisation is not frozen. Nothing was done.",
+    "not_answered_yes": "You did not type yes, so nothing was done.",
+    "yes_needed": "A program says that it is sure with --yes. Nothing was done.",
+    "not_a_time": "A time is given as 2026-05-31 or 2026-05-31T14:30, in UTC, and is not in the "
+    "future. Nothing was done.",
+    "not_a_message_id": "A message is named by its number, 32 digits and letters, as `rujukan "
+    "show` gives it. Nothing was asked.",
+    "file_unwritable": "{path} cannot be written: it is there already, or its folder is missing or "
+    "not yours. Nothing was published; name another file.",
     "busy": "Another Rujukan process is changing the keys of this desk. Try again in a minute.",
     # who can be written to
     "unknown_organisation": "{org} is not an organisation of this network, as far as its log "
@@ -110,10 +166,26 @@ SENTENCES: Final[Mapping[str, str]] = {
     "go on. Nothing was queued; phone them or your coordinator.",
     "stale_mirror": "The directory has not been reached for {hours} hours, so nobody's keys can "
     "be trusted today. Nothing was queued; get online and try again.",
+    "stale_mirror_pinned": "The directory has not been reached for {days} days. A freeze could "
+    "have been missed, so only warnings leave this desk, to organisations you already work with. "
+    "Nothing was queued. Phone them, compare the digits, and mark them with: rujukan keys checked; "
+    "then it can be sent for seven days. Tell the directory's operator.",
+    "old_mirror": "The directory has given nothing new for {hours} hours. Messages still go to "
+    "organisations you already work with; somebody could have been frozen meanwhile, so phone them "
+    "before you send what is dangerous in wrong hands.",
+    "we_are_frozen": "Your organisation is frozen in the network's log: nothing it sends is taken "
+    "anywhere. Nothing was queued and nothing is lost here. Call your coordinator on a number you "
+    "already know.",
+    "they_are_frozen": "{org} is frozen in the network's log: their computers may be in wrong "
+    "hands. Nothing was queued. Call them on a number you already know, and your coordinator.",
+    "no_longer_vouched_for": "No two coordinators have vouched for {org} within the last year, so "
+    "no new referral goes there. Running cases go on. Ask your coordinator to look at them again.",
     "hard_stop": "The directory shows a history that does not fit what this desk has seen "
-    "before. Nothing is sent or fetched until your operator has looked into it.",
-    "not_admitted": "Your organisation is not in the network's log yet. Hand the admission file "
-    "to the operator of the directory; until then nothing can be sent.",
+    "before. Nothing is sent or fetched until somebody has looked into it; `rujukan log` in a "
+    "terminal says why, whom to phone, and what to do then.",
+    "not_admitted": "Your organisation is not in the network's log yet: two coordinators of "
+    "different countries have to vouch for it. Send them the admission file and read them the "
+    "digits on the phone; until then nothing can be sent.",
     "device_not_in_force": "This desk's own key is not in force in the network's log. Nothing "
     "was sent; ask your organisation's administrator.",
     # what is sent

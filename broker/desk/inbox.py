@@ -33,7 +33,7 @@ from contracts.messages import (
     parse_message,
     parse_receipt,
 )
-from contracts.statements import DAY
+from contracts.times import DAY
 
 WAITS: Final = 14 * DAY
 # What she says waits for its case for as long as anything is kept of one: a withdrawal that came

@@ -98,7 +98,7 @@ def reopen_key_file(path: Path, wrapping: Wrapping) -> bytes:
     """The content again, as another process may have rewritten it since."""
     header, sealed, nonce, cost, salt = _read(path)
     if (cost, salt) != (wrapping.cost, wrapping.salt):
-        raise DeskError("wrong_passphrase", path=str(path))  # made anew under another one
+        raise DeskError("passphrase_changed")
     return _open(path, header, sealed, nonce, wrapping.key)
 
 

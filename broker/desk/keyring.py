@@ -31,6 +31,7 @@ from broker.desk.keyfile import (
     reopen_key_file,
     write_key_file,
 )
+from contracts.contents import WEEKS_AHEAD, EncryptionKey, week_key
 from contracts.encoding import (
     JsonInput,
     JsonObject,
@@ -48,16 +49,18 @@ from contracts.errors import ContractError, Malformed
 from contracts.identifiers import KeyId, OrgId, parse_org_id
 from contracts.sealing import SECRET_SIZE, EncryptionKeyPair
 from contracts.signing import SEED_SIZE, SigningKey
-from contracts.statements import (
-    DAY,
-    WEEK,
-    WEEKS_AHEAD,
-    EncryptionKey,
-    monday,
-    week_key,
-)
+from contracts.times import DAY, WEEK, monday
 
-FILE_NAME: Final = "desk.key"
+# Apart from the cases: a backup may hold those, and never what opens them.
+FOLDER: Final = "keys"
+FILE_NAME: Final = f"{FOLDER}/desk.key"
+# The Cache Directory Tagging Specification (bford.info/cachedir): backup programs that know it
+# leave the folder out. Deleted weeks' keys would otherwise live on in every old backup.
+BACKUP_TAG: Final = "CACHEDIR.TAG"
+_TAG: Final = (
+    b"Signature: 8a477f597d28d172789f06886806bc55\n"
+    b"# The secret keys of a Rujukan desk: to be left out of every backup.\n"
+)
 # What arrives late is readable for three weeks: an envelope lives 14 days, and people take leave.
 KEPT_AFTER_WEEK: Final = 21 * DAY
 # Publish anew when fewer weeks than this are left, so that a month's holiday closes no mailbox.
@@ -88,6 +91,24 @@ class KeyRing:
     def device(self) -> KeyId:
         """The id of the signing key: how the network names this desk."""
         return self.signing.key_id
+
+
+def keys_folder(home: Path) -> Path:
+    """The folder of the desk's keys, its owner's alone and marked so that backups leave it out."""
+    folder = home / FOLDER
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    tag = folder / BACKUP_TAG
+    if not tag.exists():
+        tag.write_bytes(_TAG)
+    return folder
+
+
+def key_file(home: Path) -> Path:
+    """Where the desk's key file is; a desk made before it had its own folder moves it there."""
+    path, before = home / FILE_NAME, home / Path(FILE_NAME).name
+    if before.is_file() and not path.exists():
+        before.replace(keys_folder(home) / path.name)
+    return path
 
 
 def new_ring(*, net: str, org: OrgId, now: int) -> KeyRing:
@@ -147,7 +168,7 @@ class KeyRingFile:
     @classmethod
     def create(cls, home: Path, passphrase: bytes, ring: KeyRing, *, cost: Cost) -> Self:
         """A new file; one that is there already is never replaced."""
-        path = home / FILE_NAME
+        path = keys_folder(home) / Path(FILE_NAME).name
         wrapping = new_wrapping(passphrase, cost)
         write_key_file(path, render_ring(ring), wrapping, new=True)
         return cls(path, wrapping, ring)
@@ -155,7 +176,7 @@ class KeyRingFile:
     @classmethod
     def unlock(cls, home: Path, passphrase: bytes) -> Self:
         """Open the desk's keys. Raises `DeskError`; takes about half a second."""
-        path = home / FILE_NAME
+        path = key_file(home)
         if not path.exists():
             raise DeskError("no_desk", home=str(home))
         opened = open_key_file(path, passphrase)
@@ -180,6 +201,18 @@ class KeyRingFile:
                 write_key_file(self._path, render_ring(changed), wrapping)
                 self._open, self._seen = (wrapping, changed), _stamp(self._path)
             return changed
+
+    def change_passphrase(self, passphrase: bytes, *, cost: Cost) -> None:
+        """Have the file open with another passphrase only.
+
+        After a crash it opens with the old one or the new one. Other processes of this desk
+        have to be started again; a copy of the old file still opens with the old passphrase.
+        """
+        made = new_wrapping(passphrase, cost)
+        with self.alone():
+            ring = self.ring
+            write_key_file(self._path, render_ring(ring), made)
+            self._open, self._seen = (made, ring), _stamp(self._path)
 
     def lock(self) -> None:
         """Drop the keys; only the passphrase brings them back, in another object."""

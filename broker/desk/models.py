@@ -93,3 +93,12 @@ REJECTED: Final = Table(
     Column("body", LargeBinary),
     Column("until", Integer, nullable=False, index=True),
 )
+
+# A peer whose digits somebody has compared by phone, and when.
+PEER_CHECKED: Final = Table(
+    "peer_checked",
+    METADATA,
+    _row(),
+    Column("peer_index", LargeBinary, nullable=False, unique=True),
+    Column("sealed", LargeBinary, nullable=False),
+)

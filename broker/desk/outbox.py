@@ -32,7 +32,7 @@ from broker.desk.unlocking import Desk
 from broker.mirror import DirectoryUnreachable, HardStop
 from broker.service.failures import Failure
 from broker.service.logs import logger
-from contracts.envelope import CLOCK_SKEW, MAX_LIFETIME
+from contracts.envelope import CLOCK_SKEW, MAX_LIFETIME, NO_CHECKPOINT, Checkpoint
 from contracts.errors import ContractError, Refused
 from contracts.identifiers import Eid, Mid, OrgId
 from contracts.lifecycle import UNTIL_STORED
@@ -103,7 +103,8 @@ def keep(rows: Rows, desk: Desk, outgoing: Outgoing, *, now: int) -> Letter:
 
     Raises `Refused` (unknown_recipient, recipient_has_no_keys, too_large ...).
     """
-    sealed = sealed_for(outgoing, ring=desk.ring, register=desk.log.register, now=now)
+    seen = _seen_checkpoint(desk)
+    sealed = sealed_for(outgoing, ring=desk.ring, register=desk.log.register, seen=seen, now=now)
     letter = Letter(
         row=new_row(),
         mid=sealed.mid,
@@ -151,7 +152,20 @@ def keep_unsealed(
     return letter
 
 
-def sealed_for(outgoing: Outgoing, *, ring: KeyRing, register: Register, now: int) -> Sealed:
+def _seen_checkpoint(desk: Desk) -> Checkpoint:
+    """The newest state of the log that we accepted: whoever is shown another one will see it."""
+    accepted = desk.log.checkpoint
+    if accepted is None:
+        if not desk.log.root.demonstration:
+            raise Refused("no_checkpoint", "dir")
+        return NO_CHECKPOINT
+    known = accepted.checkpoint
+    return Checkpoint(size=known.size, root=known.root, sig=accepted.log_signature)
+
+
+def sealed_for(
+    outgoing: Outgoing, *, ring: KeyRing, register: Register, seen: Checkpoint, now: int
+) -> Sealed:
     """The envelope of this message for the keys that are valid now, under a new number."""
     recipients = register.recipients(
         to=outgoing.to, sender=ring.org, sender_device=ring.device, now=now
@@ -168,6 +182,7 @@ def sealed_for(outgoing: Outgoing, *, ring: KeyRing, register: Register, now: in
         exp=min(outgoing.exp, now + MAX_LIFETIME),
         typ="msg" if outgoing.re is None else "rcpt",
         re=outgoing.re,
+        dir=seen,
     )
 
 

@@ -22,8 +22,9 @@ from broker.desk.keyring import KEPT_AFTER_WEEK, secrets
 from broker.desk.outbox import Outgoing, keep
 from broker.desk.records import Entry, Seen, Unreadable
 from broker.desk.store import Rows, new_row
-from broker.desk.unlocking import SYNC_EVERY, Desk
-from broker.mirror import DirectoryUnreachable
+from broker.desk.unlocking import SYNC_EVERY, Desk, Log
+from broker.mirror import DirectoryUnreachable, HardStop
+from broker.mirror import Seen as SeenInLog
 from broker.service.logs import logger
 from contracts.encoding import h256
 from contracts.envelope import MAX_LIFETIME, Envelope, parse_envelope
@@ -37,13 +38,14 @@ from contracts.messages import (
     render_receipt,
 )
 from contracts.sealing import Verified, decrypt, verify_envelope
-from contracts.statements import DAY, WEEK, monday
-from contracts.times import utc_text
+from contracts.times import DAY, WEEK, monday, utc_text
 
 SEEN_AFTER_EXP: Final = 30 * DAY
 # What could not be opened is kept for the desk's operator up to this; beyond it, its hash only.
 MOST_KEPT_RAW: Final = 100 * 1024 * 1024
 MOST_ROUNDS: Final = 500
+# Letters that wait for the directory are passed over up to this many in one fetch.
+MOST_GIVEN_BACK: Final = 150
 
 _log = logger(__name__)
 
@@ -86,23 +88,50 @@ def receive(desk: Desk) -> Received:
     who), `Unreachable` and `DeskError` of the hub; what was stored before stays stored.
     """
     desk.log.ensure_fresh(SYNC_EVERY)
-    report = Received()
-    for _ in range(MOST_ROUNDS):
-        leases = desk.hub.lease()
-        taken = [(lease, _take(desk, lease)) for lease in leases]
-        _tell_mailbox(desk, taken)
-        report = _added(report, [one for _, one in taken])
-        if not leases or report.left:
-            break
+    report, news, back = Received(), News(desk.log), list[str]()
+    try:
+        for _ in range(MOST_ROUNDS):
+            leases = desk.hub.lease()
+            taken = [(lease, _take(desk, lease, news)) for lease in leases]
+            _acknowledge(desk, taken)
+            # At the end: given back now, they would be lent again before all that is behind them.
+            back += [lease.id for lease, one in taken if one.fate is Fate.GIVE_BACK]
+            report = _added(report, [one for _, one in taken])
+            left = any(one.fate is Fate.LEAVE for _, one in taken)
+            if not leases or left or len(back) >= MOST_GIVEN_BACK:
+                break
+            _ = desk.log.register  # a hard stop was met on the way
+    finally:
+        if back:
+            desk.hub.settle(give_back=back)
     return report
 
 
-def take(desk: Desk, body: bytes) -> Taken:
+class News:
+    """Looks at the log during one fetch: a directory that is away is not waited for each time."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._away = False
+
+    def look(self) -> None:
+        """`sync`, unless it was in vain before."""
+        if self._away:
+            raise DirectoryUnreachable
+        try:
+            self._log.sync()
+        except DirectoryUnreachable:
+            self._away = True
+            raise
+
+
+def take(desk: Desk, body: bytes, news: News | None = None) -> Taken:
     """Steps 1 to 11 for one envelope; the caller acknowledges."""
-    now = desk.clock()
+    now, news = desk.clock(), news or News(desk.log)
     try:
-        verified = _verified(desk, body, now=now)
-    except DirectoryUnreachable:
+        verified = _verified(desk, body, news, now=now)
+        _compare_logs(desk, verified, news)
+    except (DirectoryUnreachable, HardStop):  # the next round says which, and to whom
         return Taken(Fate.GIVE_BACK)
     except Rejected as fault:
         return _refuse(desk, body, fault, now=now)
@@ -114,19 +143,18 @@ def take(desk: Desk, body: bytes) -> Taken:
         return _refuse(desk, body, fault, now=now)
 
 
-def _take(desk: Desk, lease: Lease) -> Taken:
+def _take(desk: Desk, lease: Lease, news: News) -> Taken:
     try:
-        return take(desk, lease.body)
+        return take(desk, lease.body, news)
     except Exception as error:  # noqa: BLE001 - one letter must not hold up the others; it comes again, counted
         _log.error("envelope_not_taken", attempt=lease.attempt, exc_info=error)
         return Taken(Fate.LEAVE)
 
 
-def _tell_mailbox(desk: Desk, taken: list[tuple[Lease, Taken]]) -> None:
+def _acknowledge(desk: Desk, taken: list[tuple[Lease, Taken]]) -> None:
     done = [lease.id for lease, one in taken if one.fate is Fate.ACKNOWLEDGE]
-    back = [lease.id for lease, one in taken if one.fate is Fate.GIVE_BACK]
-    if done or back:
-        desk.hub.settle(acknowledge=done, give_back=back)
+    if done:
+        desk.hub.settle(acknowledge=done)
 
 
 def _added(report: Received, taken: list[Taken]) -> Received:
@@ -138,15 +166,35 @@ def _added(report: Received, taken: list[Taken]) -> Received:
     )
 
 
-def _verified(desk: Desk, body: bytes, *, now: int) -> Verified:
+def _verified(desk: Desk, body: bytes, news: News, *, now: int) -> Verified:
     """Steps 1 to 4; a sender unknown to our view of the log is looked up once."""
     try:
         return _verify(desk, body, now=now)
     except Rejected as fault:
         if fault.code != "device_not_certified":
             raise
-    desk.log.sync()
+    news.look()
     return _verify(desk, body, now=now)
+
+
+def _compare_logs(desk: Desk, verified: Verified, news: News) -> None:
+    """Whether the sender was shown the same log as we: this is how a fork comes to light.
+
+    Raises `HardStop` where the log has signed two pasts; the letter goes back uncounted, until a
+    person has looked into it. A checkpoint that the log never signed is only the sender's fault,
+    and what somebody in need has to say is not lost for it.
+    """
+    seen = verified.envelope.header.dir
+    if seen.size == 0:
+        if desk.log.checkpoint is not None:
+            raise Rejected("version_unsupported", "dir", signed=True)
+        return
+    found = desk.log.check_dir(seen.size, seen.root, seen.sig)
+    if found is SeenInLog.UNKNOWN:
+        news.look()
+        found = desk.log.check_dir(seen.size, seen.root, seen.sig)
+    if found is SeenInLog.FAULT:
+        _log.warning("checkpoint_of_another_log", eid=verified.envelope.eid)
 
 
 def _verify(desk: Desk, body: bytes, *, now: int) -> Verified:

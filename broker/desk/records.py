@@ -220,6 +220,16 @@ class Unreadable:
     alarm: bool = False  # another envelope under a known number: somebody should look
 
 
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """That somebody compared a peer's digits by phone; it holds for this root key only."""
+
+    row: str
+    peer: OrgId
+    digits: str
+    at: int
+
+
 def render_record(record: object) -> bytes:
     """The plaintext of a sealed row; the row's own id stands outside."""
     fields = dataclasses.fields(record)  # type: ignore[arg-type]  # always one of the above

@@ -28,6 +28,7 @@ from broker.desk.cases import (
 from broker.desk.errors import DeskError, from_contract
 from broker.desk.outbox import Outgoing, keep, newest, seal_anew
 from broker.desk.peers import (
+    SAFER,
     check_can_read,
     check_ourselves,
     fresh_register,
@@ -100,7 +101,7 @@ def say(
     read = read_typed(message_type, body)
     if message_type not in EVENT_TYPES:
         raise DeskError("not_said_in_a_case", type=message_type)
-    trouble = _hindrance(desk, case, now=now)
+    trouble = _hindrance(desk, case, safer=message_type in SAFER, now=now)
     if trouble is not None and message_type not in UNTIL_STORED:
         raise trouble
     with desk.store.writing() as rows:
@@ -214,10 +215,10 @@ def keep_apart(rows: Rows, desk: Desk, body: Body, *, to: OrgId, now: int) -> En
     return entry
 
 
-def _hindrance(desk: Desk, case: Case, *, now: int) -> Failure | None:
+def _hindrance(desk: Desk, case: Case, *, safer: bool, now: int) -> Failure | None:
     """Why nothing can be sealed for the other side today, or none."""
     try:
-        register = register_with(desk, case.peer, now=now)
+        register = register_with(desk, case.peer, now=now, safer=safer)
         check_ourselves(register, desk, now=now)
         check_can_read(register, to=case.peer, now=now)
     except Failure as trouble:

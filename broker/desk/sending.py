@@ -77,7 +77,7 @@ def send_referral(
     now = desk.clock()
     register = register_with(desk, recipient, now=now)
     check_ourselves(register, desk, now=now)
-    check_recipient(register, desk.routes, ours=desk.org, to=recipient, now=now)
+    check_recipient(register, desk.routes_in(register), ours=desk.org, to=recipient, now=now)
     request = read_request(with_service(body, service))
     found = findings(desk, request, to=recipient, identity=identity, now=now)
     refuse(found)
@@ -134,7 +134,8 @@ def corridor_of(
         theirs=country_of(to),
         receiver_kind="" if known is None else known.kind,
     )
-    return check(corridor, confirmed=confirmed, routes=desk.routes)
+    routes = desk.routes_in(desk.log.register)
+    return check(corridor, confirmed=confirmed, routes=routes)
 
 
 def refuse_unmet(requirements: Collection[Requirement]) -> None:

@@ -47,3 +47,15 @@ class DeskSettings:
     log_level: str = setting(
         "RUJUKAN_LOG_LEVEL", "the least level that is logged", parse=level, default="WARNING"
     )
+
+
+@dataclass(frozen=True, slots=True)
+class PassphraseSettings:
+    """For what comes before there is a root file, such as a coordinator's new key."""
+
+    passphrase_file: Path | None = setting(
+        "RUJUKAN_PASSPHRASE_FILE",
+        "a file whose first line is the new passphrase; without it the command asks",
+        parse=existing_file,
+        default=None,
+    )

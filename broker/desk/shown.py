@@ -92,12 +92,18 @@ def found_json(found: Found) -> Shown:
         "organisation": found.organisation,
         "org": found.org,
         "can_receive": found.can_receive,
+        "unconfirmed": found.unconfirmed,
     }
 
 
 def found_text(page: Page) -> str:
     """A page of services."""
     lines = [f"{page.total} found"]
+    if page.left_out:
+        lines.append(
+            f"{page.left_out} of them are not shown: what the directory says is not what was"
+            " signed. Tell your coordinator."
+        )
     for one in page.found:
         how = (
             f"can receive; send --to {one.org} --service {one.service_id}"
@@ -105,6 +111,8 @@ def found_text(page: Page) -> str:
             else "cannot receive yet; phone them (the directory's page has the number)"
         )
         lines += ["", f"{one.name} ({one.organisation})", f"  {how}"]
+        if one.unconfirmed:
+            lines.append("  entered by one coordinator, unconfirmed")
     return "\n".join(lines)
 
 
@@ -154,6 +162,8 @@ _KINDS: Mapping[str, str] = {
     "not_sent": "is kept here and not yet accepted by the hub",
     "not_stored": "was sent, but their desk has not confirmed it: phone them",
     "failed": "did not arrive",
+    "frozen": "is with an organisation that was frozen: phone them on a number you know",
+    "doubtful": "came from a computer that may have been in wrong hands: phone them and ask",
     "unknown_case": "is a warning about a case that this desk does not know: phone them",
     "gap": "waits for an earlier message that has not come: phone them",
     "ours_acknowledge": "waits for your first sign that somebody has seen it",

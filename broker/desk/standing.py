@@ -8,7 +8,7 @@ but for asking the hub whether it is there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -25,13 +25,15 @@ from broker.service.failures import Failure
 from contracts.country import WorkingDays
 from contracts.fold import Place
 from contracts.identifiers import OrgId, country_of
-from contracts.lifecycle import UNTIL_STORED, Side, State
+from contracts.lifecycle import ENDED, UNTIL_STORED, Side, State
+from contracts.standing import Organisation, StopKind
 from contracts.timers import Due, Level, dues
 from countries.packs import COUNTRIES
 from countries.working import working_days
 
 # Seconds after which what the hub has not taken is a caseworker's business, not a bad line's.
 SENT_WITHIN: Final = 5 * 60
+_OVER: Final = frozenset({*ENDED, State.ERASED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,9 @@ class Outstanding:
 
     `not_sent`: the hub has not accepted it; `not_stored`: the recipient has not confirmed it,
     phone them; `failed`: it will not arrive; `gap`: an event waits for one that never came;
-    `unknown_case`: a warning came about a case that this desk does not know. `why` says as a
+    `unknown_case`: a warning came about a case that this desk does not know; `frozen`: the other
+    organisation of a running case may not speak now; `doubtful`: a message came from a computer
+    that is feared to have been in wrong hands by then. `why` says as a
     sentence why an envelope failed, or what keeps one back that is not given up. The rest are what
     the agreement's timers await, as `ours_acknowledge`, `theirs_erase` and so on, with `at` when
     it is due, Unix seconds, and `level` how far the breach has gone. `peer` is with whom; `case`
@@ -80,6 +84,7 @@ def look(desk: Desk) -> Standing:
             *_of_letters(rows, letters, cases, now=now),
             *(one for case in cases.values() for one in _of_case(rows, desk, case, now=now)),
             *_of_lost(rows, letters, cases),
+            *_of_stopped(rows, desk, cases.values(), now=now),
             *_of_warnings(rows, desk),
         ]
         waiting, refused = rows.handovers(), rows.rejected()
@@ -168,6 +173,40 @@ def _of_lost(
         if not entry.is_request or lost:
             why = sentence(entry.code)
             yield Outstanding("failed", True, letter.to, case, why=why, type=entry.type)
+
+
+def _of_stopped(
+    rows: Rows, desk: Desk, cases: Iterable[Case], *, now: int
+) -> Iterator[Outstanding]:
+    """Whom to phone after a freeze: everybody with a running case, and about what came in doubt."""
+    try:
+        register = desk.log.register
+    except Failure:  # a hard stop says so itself, and nothing of the log is believed
+        return
+    for case in cases:
+        peer = register.organisation(case.peer)
+        if peer is None:
+            continue
+        if peer.frozen(now) and case.state not in _OVER:
+            yield Outstanding("frozen", True, case.peer, case)
+        suspect = suspected(peer)
+        for entry in rows.entries(case.row) if suspect else ():
+            since = suspect.get(entry.device) if not entry.own else None
+            if since is not None and entry.kept >= since:
+                yield Outstanding("doubtful", True, case.peer, case, type=entry.type)
+
+
+def suspected(peer: Organisation) -> Mapping[str, int]:
+    """The devices of an organisation that are feared to be in wrong hands, and since when."""
+    whole = peer.suspected_since
+    found: dict[str, int] = {}
+    for device in peer.devices:
+        stopped = device.stopped
+        own = stopped.since if stopped is not None and stopped.kind is StopKind.FROZEN else None
+        times = [time for time in (whole, own) if time is not None]
+        if times:
+            found[device.key_id] = min(times)
+    return found
 
 
 def _of_warnings(rows: Rows, desk: Desk) -> Iterator[Outstanding]:

@@ -32,9 +32,10 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from broker.desk.archive import Archive
-from broker.desk.models import CASE, EARLY, ENTRY, HANDOVER, LETTER, REJECTED, SEEN
+from broker.desk.models import CASE, EARLY, ENTRY, HANDOVER, LETTER, PEER_CHECKED, REJECTED, SEEN
 from broker.desk.records import (
     Case,
+    Checked,
     Early,
     Entry,
     Letter,
@@ -332,6 +333,30 @@ class Rows:
         for table in (SEEN, EARLY, REJECTED):
             self._db.execute(delete(table).where(table.c.until <= now))
 
+    # Peers that somebody has phoned
+
+    def checked(self, peer: OrgId) -> Checked | None:
+        """When this peer's digits were last compared by phone, and what they were, or none."""
+        index = self._archive.index("peer", peer)
+        query = select(PEER_CHECKED).where(PEER_CHECKED.c.peer_index == index)
+        found = self._db.execute(query).one_or_none()
+        return None if found is None else self._checked(found)
+
+    def all_checked(self) -> tuple[Checked, ...]:
+        """Every peer whose digits were compared by phone, in no order."""
+        return tuple(map(self._checked, self._db.execute(select(PEER_CHECKED))))
+
+    def mark_checked(self, peer: OrgId, *, digits: str, at: int) -> None:
+        """That this peer's digits were compared by phone; the newest call counts."""
+        before = self.checked(peer)
+        row = before.row if before is not None else new_row()
+        record = render_record(Checked(row, peer, digits, at))
+        if before is not None:
+            self._update(PEER_CHECKED, row, sealed=record)
+            return
+        clear = {"peer_index": self._archive.index("peer", peer)}
+        self._add(PEER_CHECKED, row, sealed=record, clear=clear)
+
     # What an organisation's own system takes over
 
     def add_handover(self, entry_row: str, *, due_at: int) -> None:
@@ -388,6 +413,9 @@ class Rows:
 
     def _case(self, found: Row[Any]) -> Case:
         return parse_record(Case, self._sealed(CASE, found), found.row)
+
+    def _checked(self, found: Row[Any]) -> Checked:
+        return parse_record(Checked, self._sealed(PEER_CHECKED, found), found.row)
 
     def _entry(self, found: Row[Any]) -> Entry:
         return parse_record(Entry, self._sealed(ENTRY, found), found.row)

@@ -23,10 +23,11 @@ from broker.desk.errors import DeskError
 from broker.desk.keyring import KEPT_AFTER_WEEK, KeyRing, KeyRingFile, forgotten
 from broker.desk.settings import DeskSettings
 from broker.desk.store import Store, open_store
-from broker.mirror import HardStop, Mirror
+from broker.mirror import Freshness, HardStop, Mirror, Seen
 from broker.service.database import migrate, open_engine
 from contracts.envelope import MAX_LIFETIME
 from contracts.identifiers import Mid, OrgId
+from contracts.quorum import Accepted
 from contracts.register import Register
 from contracts.root import Hub, RootFile, parse_root
 from contracts.routing import RouteTable
@@ -55,7 +56,7 @@ class DirectoryDoor(Protocol):
     """What the desk needs of the directory, besides its log."""
 
     def search(self, parameters: Mapping[str, str]) -> Mapping[str, Any]: ...
-    def service(self, service_id: str) -> Mapping[str, Any]: ...
+    def entry(self, name: str) -> bytes | None: ...
     def publish(self, statement: Statement) -> int: ...
     def close(self) -> None: ...
 
@@ -66,14 +67,25 @@ class Log(Protocol):
     @property
     def register(self) -> Register: ...
     @property
+    def root(self) -> RootFile: ...
+    @property
+    def checkpoint(self) -> Accepted | None: ...
+    @property
+    def time(self) -> int: ...
+    @property
     def synced_at(self) -> int | None: ...
+    def age(self, now: int) -> int | None: ...
+    def level(self, now: int) -> Freshness: ...
     def sync(self) -> object: ...
     def ensure_fresh(self, max_age_seconds: int) -> object: ...
+    def check_dir(self, size: int, root: bytes, sig: bytes) -> Seen: ...
 
 
 @dataclass(slots=True)
 class Desk:
-    """One unlocked desk. `hub_facts` is the hub as the root file names it."""
+    """One unlocked desk. `root` is the file it was set up with, `hub_facts` the hub as the root
+    file in force names it, `routes` what holds where the log has no word of two countries.
+    """
 
     home: Path
     root: RootFile
@@ -99,7 +111,11 @@ class Desk:
     @property
     def hub_facts(self) -> Hub:
         """The hub's id, address and key; from the root file and nowhere else."""
-        return self.root.hubs[0]
+        return self.log.root.hubs[0]
+
+    def routes_in(self, register: Register) -> RouteTable:
+        """Between which countries something may be begun."""
+        return self.routes.overlaid(register.routes)
 
     @property
     def demonstration(self) -> bool:
@@ -142,7 +158,7 @@ def unlock(settings: DeskSettings, passphrase: bytes) -> Desk:
         store=open_store(settings.home, Archive(ring.archive_key)),
         log=log,
         close_log=close_log,
-        hub=HubClient(root.hubs[0], org=ring.org, key=ring.signing, clock=local_time),
+        hub=HubClient(log.root.hubs[0], org=ring.org, key=ring.signing, clock=local_time),
         directory=DirectoryClient(settings.directory_url),
         routes=load_routes(settings.routes_file),
         clock=local_time,
@@ -179,11 +195,14 @@ def open_log(settings: DeskSettings, root: RootFile) -> tuple[Mirror, Callable[[
 def surely_past(log: Log, *, now: int) -> int:
     """Up to when things may be destroyed because their time is over, Unix seconds.
 
-    This computer's clock, but little more than the newest leaf of the log: a clock that runs
-    ahead by a year would otherwise delete, for good, the secrets to which others are sealing. The
-    grace is what keeps every week from which an envelope can still be on its way.
+    The witnesses' time alone: a computer's clock that runs ahead would otherwise delete, for good,
+    the secrets to which others are sealing. Without witnesses it is this computer's clock, but
+    little more than the newest leaf of the log; the grace is what keeps every week from which an
+    envelope can still be on its way.
     """
     try:
+        if log.root.k:
+            return log.time
         return min(now, log.register.time + KEPT_AFTER_WEEK - MAX_LIFETIME)
     except HardStop:
         return 0

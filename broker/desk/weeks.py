@@ -1,9 +1,9 @@
 """Keeping the desk's mailbox open: new weeks' keys are published, old weeks' secrets deleted.
 
 A secret is on disk before its public half leaves this computer, so that a crash between the two
-loses nothing: the next round finds the keys unpublished and publishes the same ones. The place in
-the organisation's chain is always the verified log's, never remembered here, so no number is ever
-used twice.
+loses nothing: the next round finds the keys unpublished and publishes the same ones. Where
+witnesses say how late it is, their time alone decides which weeks are published and which secrets
+go: a computer whose clock is a year off keeps its mailbox.
 
     report = tend_keys(desk)
 """
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from broker.desk.client import HubRefused
+from broker.desk.errors import DeskError
 from broker.desk.keyring import (
     LEAST_WEEKS_AHEAD,
     KeyRing,
@@ -20,11 +20,14 @@ from broker.desk.keyring import (
     published_weeks,
     topped_up,
 )
+from broker.desk.publishing import publish
 from broker.desk.unlocking import Desk, surely_past
 from broker.service.logs import logger
+from contracts.drafting import keys_statement
 from contracts.messages import CONTRACT, VERSION
 from contracts.register import Device, Register
-from contracts.statements import WEEK, Statement, keys_statement, monday
+from contracts.statements import Statement
+from contracts.times import WEEK, monday
 
 # The contract minors this version understands, as a `keys` statement lists them.
 READS = (f"{CONTRACT.split('/')[0]}/{VERSION}", "receipt/1.0")
@@ -52,13 +55,23 @@ def tend_keys(desk: Desk) -> Tended:
     Raises `DirectoryUnreachable`, `HardStop`, `Unreachable`; a refusal by the directory is logged
     and tried again next time.
     """
-    now = desk.clock()
-    device = desk.log.register.device(desk.org, desk.ring.device)
-    if device is None or weeks_ahead(device, now=now) >= LEAST_WEEKS_AHEAD:
-        return Tended(0 if device is None else weeks_ahead(device, now=now))
-    desk.log.sync()  # the newest place in our chain: a colleague's desk may have published
+    now = week_time(desk)
+    device = _own_device(desk)
+    if device is None or not device.in_window(now) or device.silenced(now):
+        return Tended(0)
+    if weeks_ahead(device, now=now) >= LEAST_WEEKS_AHEAD:
+        return Tended(weeks_ahead(device, now=now))
     ring = desk.keys.change(lambda ring: topped_up(ring, now=now))
-    return _publish(desk, ring, device, now=now)
+    return _publish(desk, ring, now=now)
+
+
+def week_time(desk: Desk) -> int:
+    """Which week it is, Unix seconds: by the witnesses, and without any by this computer.
+
+    A day-old time of the witnesses is good enough for thirteen weeks, and no clock of ours, ahead
+    or behind, replaces the weeks that others seal to by ones that they do not.
+    """
+    return desk.log.time if desk.log.root.k and desk.log.time else desk.clock()
 
 
 def weeks_ahead(device: Device, *, now: int) -> int:
@@ -77,14 +90,24 @@ def next_keys(ring: KeyRing, register: Register, *, now: int) -> Statement:
     return keys_statement(heading, device=ring.signing, keys=keys, reads=READS)
 
 
-def _publish(desk: Desk, ring: KeyRing, device: Device, *, now: int) -> Tended:
-    statement = next_keys(ring, desk.log.register, now=now)
+def _publish(desk: Desk, ring: KeyRing, *, now: int) -> Tended:
+    def next_in_chain(register: Register) -> Statement | None:
+        known = register.device(ring.org, ring.device)
+        if known is None or weeks_ahead(known, now=now) >= LEAST_WEEKS_AHEAD:
+            return None  # a run of this very desk that lost its answer was heard
+        return next_keys(ring, register, now=now)
+
     try:
-        desk.directory.publish(statement)
-    except HubRefused as refused:  # such as 409: another desk of ours was faster
-        _log.warning("keys_not_published", code=refused.code, field=refused.field)
-        return Tended(weeks_ahead(device, now=now))
-    desk.log.sync()
-    known = desk.log.register.device(desk.org, ring.device)
-    _log.info("keys_published", count=len(ring.weeks))
-    return Tended(weeks_ahead(known or device, now=now), published=True)
+        published = publish(desk, next_in_chain)
+    except DeskError as refused:
+        _log.warning("keys_not_published", code=refused.code)
+        published = False
+    known = _own_device(desk)
+    ahead = 0 if known is None else weeks_ahead(known, now=now)
+    if published:
+        _log.info("keys_published", count=len(ring.weeks))
+    return Tended(ahead, published=published)
+
+
+def _own_device(desk: Desk) -> Device | None:
+    return desk.log.register.device(desk.org, desk.ring.device)

@@ -116,8 +116,9 @@ class Acceptance:
         Raises `Refused`, `MirrorTooOld`, `MirrorContradicted`. `now` in Unix seconds.
         """
         register = self._known.with_device(org, device, now=now)
+        routes = self._routes.overlaid(register.routes)
         envelope = check_for_hub(
-            body, org=org, device=device, register=register, routes=self._routes, now=now
+            body, org=org, device=device, register=register, routes=routes, now=now
         )
         boxes = boxes_of(envelope.header, register)
         return Checked(envelope=envelope, boxes=boxes, at=now, body=body)

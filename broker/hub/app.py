@@ -12,6 +12,7 @@ from flask import Flask
 
 from broker.hub.gateway import MAX_REQUEST, gateway
 from broker.hub.parts import Hub, open_hub
+from broker.hub.queue_users import start_guarding
 from broker.hub.settings import HubSettings
 from broker.hub.sweeper import start_sweeping
 from broker.service.headers import install_security_headers
@@ -27,6 +28,9 @@ def serving_app(settings: HubSettings) -> Flask:
     """`create_app`, and a sweep every minute in this process for as long as it lives."""
     hub = open_hub(settings)
     start_sweeping(hub.sweeper, hub.clock)
+    if hub.queue_users is not None:
+        # Here too: a freeze must end connections also while the relay is away.
+        start_guarding(hub.queue_users, hub.store, hub.clock)
     return app_of(hub)
 
 

@@ -1,8 +1,8 @@
 """`rujukan-hub`: what the operator of a hub runs.
 
 `key` once, then `serve` and, with RabbitMQ, `declare` once and `relay` beside it; `status` and
-`dead-letters` to look. Shows ids, counts and ages, and nothing of a case: there is nothing of a
-case to show.
+`dead-letters` to look, `log` after a hard stop. Shows ids, counts and ages, and nothing of a case:
+there is nothing of a case to show.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import click
 
 from broker.hub.health import health
 from broker.hub.keyfile import read_or_make_key
+from broker.hub.log_commands import COMMANDS as LOG_COMMANDS
 from broker.hub.parts import Hub, open_hub
 from broker.hub.queue_commands import COMMANDS
 from broker.hub.settings import HubKeySettings, HubSettings
@@ -104,7 +105,7 @@ def dead_letters(*, as_json: bool) -> None:
     emit(as_json, value, "\n".join(lines) or "No dead letters.")
 
 
-for _command in COMMANDS:
+for _command in (*COMMANDS, *LOG_COMMANDS):
     main.add_command(_command)
 
 

@@ -10,27 +10,20 @@ relay that believes another root file would refuse, and so end, every envelope w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
-from urllib.parse import quote, unquote, urlsplit
-
-import httpx
+from typing import Any
 
 from broker import amqp
 from broker.hub import topology
+from broker.hub.management import Management
 from broker.service.failures import Failure
-
-MANAGEMENT_SECONDS: Final = 10.0
 
 
 class AnotherNetwork(Failure):
     """The vhost carries somebody else's envelopes."""
-
-
-class ManagementUnavailable(Failure):
-    """The management API could not be reached or refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +54,10 @@ def declare(queue_url: str, management_url: str | None, *, net: str) -> Report:
     names = tuple(policy.name for policy in topology.POLICIES)
     if management_url is None:
         return Report(objects, (), names, ())
-    with _management(queue_url, management_url) as api:
-        _set_policies(api, amqp.virtual_host(queue_url))
-        nodes, users = _read(api, "/api/nodes"), _read(api, "/api/users?columns=name")
+    with closing(Management(queue_url, management_url)) as api:
+        for policy in topology.POLICIES:
+            api.put_policy(policy)
+        nodes, users = api.readable("/api/nodes"), api.readable("/api/users?columns=name")
     return Report(objects, names, (), (*disk_warnings(nodes), *user_warnings(users)))
 
 
@@ -114,44 +108,3 @@ def _lines(path: Path) -> list[str]:
         return path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
         return []
-
-
-def _management(queue_url: str, management_url: str) -> httpx.Client:
-    parts = urlsplit(queue_url)
-    user, password = unquote(parts.username or "guest"), unquote(parts.password or "guest")
-    return httpx.Client(base_url=management_url, auth=(user, password), timeout=MANAGEMENT_SECONDS)
-
-
-def _set_policies(api: httpx.Client, vhost: str) -> None:
-    for policy in topology.POLICIES:
-        body = {
-            "pattern": policy.pattern,
-            "definition": dict(policy.definition),
-            "apply-to": "queues",
-        }
-        _request(api, "PUT", f"/api/policies/{quote(vhost, safe='')}/{policy.name}", body)
-
-
-def _read(api: httpx.Client, path: str) -> list[dict[str, Any]]:
-    """What an operator's user may see; a user without that right sees nothing, and so do we."""
-    try:
-        answer = api.get(path)
-    except httpx.HTTPError:
-        raise _unavailable() from None
-    value = answer.json() if answer.status_code == httpx.codes.OK else []
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
-
-
-def _request(api: httpx.Client, method: str, path: str, body: Mapping[str, object]) -> None:
-    try:
-        api.request(method, path, json=body).raise_for_status()
-    except httpx.HTTPError:
-        raise _unavailable() from None
-
-
-def _unavailable() -> ManagementUnavailable:
-    return ManagementUnavailable(
-        "RabbitMQ's management API could not be reached or refused this user. The queues stand "
-        "and no message is lost, but limits may not be set. Check RUJUKAN_QUEUE_MANAGEMENT_URL "
-        "and that the queue's user has the tag policymaker, then repeat rujukan-hub declare."
-    )

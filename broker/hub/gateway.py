@@ -1,9 +1,10 @@
 """The hub's HTTPS door: a thin edge that reads a request, asks one decision, writes the answer.
 
-Devices log in by signature, hand in envelopes, fetch their own copies and acknowledge them. A
-view reads the clock once. Whatever is refused is answered as problem details with a stable code,
-the member's name and never a value; what was refused has left nothing behind. Logs get ids,
-sizes and outcomes; no body, token, nonce or lease, and not who wrote to whom.
+Devices log in by signature, hand in envelopes, fetch their own copies and acknowledge them, or
+ask for a user at RabbitMQ to fetch there. A view reads the clock once. Whatever is refused is
+answered as problem details with a stable code, the member's name and never a value; what was
+refused has left nothing behind. Logs get ids, sizes and outcomes; no body, token, nonce, lease or
+password, and not who wrote to whom.
 """
 
 from __future__ import annotations
@@ -60,6 +61,7 @@ def gateway(hub: Hub) -> Blueprint:
         ("GET", "/v1/notices/<mid>", "notice", _notice),
         ("POST", "/v1/mailbox/lease", "lease", _lease),
         ("POST", "/v1/mailbox/ack", "settle", _settle),
+        ("POST", "/v1/queue/credentials", "credentials", _credentials),
         ("GET", "/healthz", "health", _health),
     ):
         door.add_url_rule(path, name, _bound(view, hub), methods=[method])
@@ -102,9 +104,7 @@ def _login(hub: Hub) -> Response:
 def _submit(hub: Hub) -> Response:
     now = hub.clock()
     box = _caller(hub, now)
-    wait = hub.rates.wait_seconds(box, now=now)
-    if wait:
-        raise TooMany(wait)
+    _count_request(hub, box, now)
     body = _bytes(MEDIA_TYPE, limit=MAX_REQUEST)
     try:
         accepted = hub.acceptance.accept(body, org=box.org, device=box.device, now=now)
@@ -166,6 +166,31 @@ def _settle(hub: Hub) -> Response:
     return _json({"acknowledged": settled.acknowledged, "given_back": settled.given_back})
 
 
+def _credentials(hub: Hub) -> Response:
+    now = hub.clock()
+    box = _caller(hub, now)
+    members(_body(JSON), required=frozenset())
+    if hub.queue_users is None:
+        return problem(
+            404,
+            "no_queue",
+            detail="This hub has no queue for devices. Nothing is lost: fetch over HTTPS.",
+        )
+    _count_request(hub, box, now)
+    given = hub.queue_users.issue(box, now=now)
+    _log.info("queue_user_made", org=box.org, device=box.device)
+    return _json(
+        {
+            "url": given.url,
+            "vhost": given.vhost,
+            "user": given.user,
+            "password": given.password,
+            "queue": given.queue,
+            "expires_at": given.expires_at,
+        }
+    )
+
+
 def _health(hub: Hub) -> Response:
     found = health(hub, now=hub.clock())
     return _json(found.report, status=200 if found.carries else 503)
@@ -177,6 +202,12 @@ def _caller(hub: Hub, now: int) -> Box:
     if not given.startswith(_BEARER):
         raise NotLoggedIn
     return hub.logins.caller(given.removeprefix(_BEARER), now=now)
+
+
+def _count_request(hub: Hub, box: Box, now: int) -> None:
+    wait = hub.rates.wait_seconds(box, now=now)
+    if wait:
+        raise TooMany(wait)
 
 
 def _bytes(media_type: str, *, limit: int) -> bytes:

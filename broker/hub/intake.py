@@ -18,10 +18,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from broker.amqp import Loop, Message, Outcome, Publisher
+from broker.amqp import Loop, Outcome, Publisher
 from broker.hub import topology
 from broker.hub.acceptance import Acceptance, Accepted, Checked, Conflict
 from broker.hub.answers import NO_USER, OF_THE_WORLD, Answer, Poison, Refuse, answer_to
+from broker.hub.copies import message_for_queue
 from broker.hub.letters import letter_of, readable
 from broker.hub.source import Source, Taken
 from broker.hub.store import Box, Store, parse_box
@@ -214,11 +215,6 @@ def authenticated(user: str) -> Box:
         return parse_box(user)
     except Malformed:
         raise Refused(NO_USER) from None
-
-
-def message_for_queue(body: bytes, *, eid: str, exp: int, now: int) -> Message:
-    """The copy as it is published: from `exp` on, the queue does not give it out any more."""
-    return Message(body=body, message_id=eid, expires_ms=max(exp - now, 0) * 1000)
 
 
 def flight_of(checked: Checked) -> Flight:

@@ -25,6 +25,7 @@ from contracts.register import Register
 OLD_AFTER: Final = 5
 # Strangers can make the hub ask the directory; so often a second, in each process.
 LOOKS_A_SECOND: Final = 10
+_LEEWAY: Final = 24 * 3600
 
 _log = logger(__name__)
 
@@ -80,6 +81,13 @@ class KnownByMirror:
             return register
         except HardStop:
             raise MirrorContradicted from None
+
+    def surely(self, *, now: int) -> int:
+        """`now`, but no more than a day after what the witnesses say: for what is destroyed.
+
+        A mirror older than that stops the hub, so only a clock that runs ahead is held back.
+        """
+        return min(now, self._mirror.time + _LEEWAY) if self._mirror.root.k else now
 
     def age(self, *, now: int) -> int | None:
         """Seconds since the directory last answered; None if it never has."""

@@ -3,7 +3,7 @@
 It refuses to know a case: of an envelope it has the sealed bytes, while some device still waits
 for them, and the outer facts it needs to carry them. Times are whole Unix seconds, hashes
 and ids the lower-case hex digits of the envelope. Statements on these tables stand in `store`,
-`mailbox`, `sessions` and `sweeper`; the tables come into being by `migrations`.
+`mailbox`, `boxes`, `sessions` and `sweeper`; the tables come into being by `migrations`.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ class CopyState(StrEnum):
 
     WAITING = "waiting"
     LEASED = "leased"
+    BOXED = "boxed"  # in the device's own queue at RabbitMQ; `lease` holds that queue's token
     ACKNOWLEDGED = "acknowledged"
     DEAD = "dead"
 
@@ -143,6 +144,29 @@ session = Table(
     Column("org", Text, nullable=False),
     Column("device", Text, nullable=False, index=True),
     Column("until", _seconds, nullable=False, index=True),
+)
+
+# Which device consumes at RabbitMQ, from the queue `box.<token>`, and when its user there ends. The
+# password is nowhere: RabbitMQ has a hash of it, the device has it in its memory.
+queue_user = Table(
+    "queue_user",
+    metadata,
+    Column("device", Text, primary_key=True),
+    Column("org", Text, nullable=False),
+    Column("token", Text, nullable=False, unique=True),
+    Column("until", _seconds, nullable=False),
+    Column("made", _seconds, nullable=False),
+    Column("seen", _seconds, nullable=False),  # when somebody was last seen consuming
+)
+
+# Queues that a device has left: what is still in them goes into the mailbox, then they go.
+left_box = Table(
+    "left_box",
+    metadata,
+    Column("token", Text, primary_key=True),
+    Column("org", Text, nullable=False),
+    Column("device", Text, nullable=False, index=True),
+    Column("at", _seconds, nullable=False),
 )
 
 # How many requests a device made in a minute; `minute` counts minutes since 1970.

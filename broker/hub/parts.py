@@ -16,9 +16,12 @@ from dataclasses import dataclass
 from sqlalchemy import Engine
 
 from broker.hub.acceptance import Acceptance
+from broker.hub.boxes import Boxes
 from broker.hub.keyfile import read_key
-from broker.hub.known import KnownByMirror
+from broker.hub.known import Known, KnownByMirror
 from broker.hub.mailbox import Mailbox
+from broker.hub.management import Management
+from broker.hub.queue_users import QueueUsers
 from broker.hub.sessions import Logins, Rates
 from broker.hub.settings import HubSettings
 from broker.hub.store import Limits, Store
@@ -49,6 +52,7 @@ class Hub:
     logins: Logins
     rates: Rates
     sweeper: Sweeper
+    queue_users: QueueUsers | None = None  # none where devices fetch over HTTPS alone
 
 
 def system_clock() -> int:
@@ -64,8 +68,7 @@ def open_hub(
     key = _own_key(settings, root)
     engine = open_engine(settings.database_url)
     migrate(engine, "broker.hub")
-    migrate(engine, "broker.mirror")
-    mirror = Mirror(engine=engine, root=root, directory_url=settings.directory_url, clock=clock)
+    mirror = open_mirror(settings, engine, root, clock=clock)
     known, store = KnownByMirror(mirror), Store(engine)
     acceptance = Acceptance(
         store=store,
@@ -88,6 +91,27 @@ def open_hub(
         logins=Logins(engine, key=key, known=known),
         rates=Rates(engine, a_minute=settings.requests_a_minute),
         sweeper=Sweeper(engine, acceptance=acceptance, known=known),
+        queue_users=_queue_users(settings, engine, known),
+    )
+
+
+def open_mirror(
+    settings: HubSettings, engine: Engine, root: RootFile, *, clock: Clock = system_clock
+) -> Mirror:
+    """The hub's verified copy of the directory's log, its tables up to date."""
+    migrate(engine, "broker.mirror")
+    return Mirror(engine=engine, root=root, directory_url=settings.directory_url, clock=clock)
+
+
+def _queue_users(settings: HubSettings, engine: Engine, known: Known) -> QueueUsers | None:
+    queue, office = settings.queue_url, settings.queue_management_url
+    if queue is None or office is None or settings.queue_public_url is None:
+        return None
+    return QueueUsers(
+        boxes=Boxes(engine),
+        office=Management(queue, office),
+        known=known,
+        public_url=settings.queue_public_url,
     )
 
 

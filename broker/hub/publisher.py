@@ -16,7 +16,7 @@ from typing import Final
 from broker.amqp import Loop, Outcome, Publisher
 from broker.hub import topology
 from broker.hub.answers import OF_THE_WORLD
-from broker.hub.intake import message_for_queue
+from broker.hub.copies import message_for_queue
 from broker.hub.store import Delivery, Store
 from broker.hub.turns import BATCH, Turns
 from broker.service.logs import logger

@@ -38,7 +38,7 @@ class QueueSettings:
     )
     queue_management_url: str | None = setting(
         "RUJUKAN_QUEUE_MANAGEMENT_URL",
-        "RabbitMQ's management interface, for `rujukan-hub declare`",
+        "RabbitMQ's management interface, for `rujukan-hub declare` and for devices' users",
         parse=web_url,
         default=None,
         secret=True,

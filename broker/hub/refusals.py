@@ -15,6 +15,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from broker.hub.known import MirrorContradicted, MirrorTooOld
+from broker.hub.management import ManagementUnavailable
 from broker.hub.sessions import NotLoggedIn
 from broker.hub.store import BoxFull, OutboxFull
 from broker.service.logs import logger
@@ -129,6 +130,13 @@ _LATER: Final = MappingProxyType(
             "The hub's queue is away and no more can be kept for it. Nothing of this envelope was"
             " kept. Send it again later; the operator has been told.",
         ),
+        ManagementUnavailable: (
+            503,
+            "queue_away",
+            60,
+            "The hub's queue does not answer. Nothing is lost. Try again later; fetch what has"
+            " arrived over HTTPS meanwhile.",
+        ),
         MirrorTooOld: (
             503,
             "directory_too_old",
@@ -204,8 +212,8 @@ def _too_many(error: TooMany) -> Response:
     return problem(
         429,
         "too_many_requests",
-        detail="This device has handed in many envelopes within a minute. Nothing of this one was"
-        " kept. Send it again when the time in Retry-After has passed.",
+        detail="This device has asked for much within a minute. Nothing of this request was kept."
+        " Send it again when the time in Retry-After has passed.",
         retry_after=error.seconds,
     )
 

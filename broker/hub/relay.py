@@ -1,7 +1,8 @@
 """The relay process: everything of the hub that touches RabbitMQ, in one loop.
 
     relay.in ──intake──▶ deliver ──▶ box.mailbox ──writer──▶ mailbox table
-    outbox ──publisher──▶ deliver        relay.undeliverable, relay.dead ──drain──▶ dead letters
+    outbox ──publisher──▶ deliver                      └──copies──▶ deliver ──▶ box.<token>
+                      relay.undeliverable, relay.dead ──drain──▶ dead letters
 
 Two connections, because an acknowledgement on a connection that has published is not processed
 while RabbitMQ has its memory or disk alarm, so that a full disk could never drain. It starts
@@ -13,6 +14,7 @@ with RabbitMQ away, waits for it, and survives its restart.
 from __future__ import annotations
 
 import signal
+import threading
 from functools import partial
 from types import FrameType
 from typing import Final
@@ -20,10 +22,13 @@ from typing import Final
 from broker.amqp import Link, Loop
 from broker.hub import topology
 from broker.hub.answers import OF_THE_WORLD
+from broker.hub.boxes import Boxes
 from broker.hub.drain import Drain
 from broker.hub.intake import Intake
+from broker.hub.keeping import BoxKeeper, start_tidying
 from broker.hub.parts import Hub
 from broker.hub.publisher import OutboxPublisher
+from broker.hub.queue_users import start_guarding
 from broker.hub.writer import Writer
 from broker.service.logs import logger
 
@@ -43,14 +48,17 @@ class Relay:
         self.loop = Loop()
         loop, store, clock, acceptance = self.loop, hub.store, hub.clock, hub.acceptance
         intake = Intake(loop, acceptance=acceptance, store=store, clock=clock)
-        writer = Writer(loop, acceptance=acceptance, known=hub.known, store=store, clock=clock)
+        boxes = Boxes(hub.engine)
+        writer = Writer(
+            loop, acceptance=acceptance, known=hub.known, store=store, boxes=boxes, clock=clock
+        )
         drains = [
-            Drain(loop, queue, acceptance=acceptance, store=store, clock=clock)
+            Drain(loop, queue, acceptance=acceptance, store=store, boxes=boxes, clock=clock)
             for queue in (topology.RELAY_UNDELIVERABLE, topology.RELAY_DEAD)
         ]
         self._outbox = OutboxPublisher(loop, store=store, clock=clock)
         sources = [intake.source, writer.source, *(drain.source for drain in drains)]
-        publishers = [intake.publisher, self._outbox.publisher]
+        publishers = [intake.publisher, self._outbox.publisher, writer.copies.publisher]
         self._links = (
             Link(loop, queue_url, name="consume", lanes=[it.lane for it in sources], told=_told),
             Link(loop, queue_url, name="publish", lanes=publishers, told=_told),
@@ -95,8 +103,23 @@ def run_relay(hub: Hub, queue_url: str) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
     _log.info("relay_started")
-    relay.run()
+    stops = _beside(hub, queue_url)
+    try:
+        relay.run()
+    finally:
+        for stop in stops:
+            stop.set()
     _log.info("relay_stopped")
+
+
+def _beside(hub: Hub, queue_url: str) -> tuple[threading.Event, ...]:
+    """What looks after devices' users and queues, in threads: it waits for answers."""
+    if hub.queue_users is None:
+        return ()
+    return (
+        start_guarding(hub.queue_users, hub.store, hub.clock),
+        start_tidying(BoxKeeper(hub.queue_users, queue_url), hub.clock),
+    )
 
 
 def _told(link: str, event: str) -> None:

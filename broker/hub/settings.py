@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from broker.service.settings import (
+    NotUsable,
     amqp_url,
     database_url,
     existing_file,
@@ -20,6 +22,17 @@ from broker.service.settings import (
 
 def _path(value: str) -> Path:
     return Path(value).expanduser().absolute()
+
+
+def _queue_door(value: str) -> str:
+    """An address for devices: who may come in, and where to, is said beside it."""
+    door = amqp_url(value).rstrip("/")
+    parts = urlsplit(door)
+    if parts.username is not None or parts.password is not None:
+        raise NotUsable("must not hold a user name or password")
+    if parts.path:
+        raise NotUsable("must not hold a path: the virtual host is that of RUJUKAN_QUEUE_URL")
+    return door
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +74,16 @@ class HubSettings:
     )
     queue_management_url: str | None = setting(
         "RUJUKAN_QUEUE_MANAGEMENT_URL",
-        "RabbitMQ's management interface, for `rujukan-hub declare`",
+        "RabbitMQ's management interface, for `rujukan-hub declare` and for devices' users",
         parse=web_url,
         default=None,
         secret=True,
+    )
+    queue_public_url: str | None = setting(
+        "RUJUKAN_QUEUE_PUBLIC_URL",
+        "where devices reach RabbitMQ; without it they fetch over HTTPS alone",
+        parse=_queue_door,
+        default=None,
     )
     host: str = setting("RUJUKAN_HOST", "the address to listen on", parse=text, default="127.0.0.1")
     port: int = setting("RUJUKAN_PORT", "the port to listen on", parse=port, default=8001)

@@ -275,6 +275,17 @@ class Store:
         with begin_immediate(self.engine) as connection:
             put_heartbeat(connection, name, now)
 
+    def claim(self, name: str, seconds: int, *, now: int) -> bool:
+        """Take the turn for a task that is due; of several processes one gets it."""
+        rows = models.heartbeat.c
+        turn = update(models.heartbeat).where(rows.name == name, rows.at <= now - seconds)
+        with begin_immediate(self.engine) as connection:
+            first = insert_new(connection, models.heartbeat).values(name=name, at=now)
+            made = first.on_conflict_do_nothing().returning(rows.name)
+            if connection.execute(made).first():
+                return True
+            return connection.execute(turn.values(at=now)).rowcount == 1
+
     def last_beat(self, name: str) -> int | None:
         """When the process `name` last said that it works."""
         rows = models.heartbeat.c

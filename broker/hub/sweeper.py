@@ -20,15 +20,16 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Engine, Row, and_, delete, or_, select, update
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from broker.hub import models
+from broker.hub import models, topology
 from broker.hub.acceptance import Acceptance
-from broker.hub.known import Known, MirrorContradicted, MirrorTooOld
+from broker.hub.known import KnownByMirror, MirrorContradicted, MirrorTooOld
 from broker.hub.mailbox import MAX_ATTEMPTS
 from broker.hub.models import CopyState, Outcome
-from broker.hub.store import LIVE, Box, DeadLetter, insert_new, put_dead_letter
+from broker.hub.store import LIVE, Box, DeadLetter, Store, put_dead_letter
 from broker.service.database import begin_immediate
 from broker.service.logs import logger
 from contracts.identifiers import KeyId, OrgId
+from contracts.register import Device
 
 EVERY_SECONDS: Final = 60
 DAY: Final = 24 * 3600
@@ -43,7 +44,15 @@ REWRITE_EVERY_SECONDS: Final = DAY // 2
 _SWEEP: Final = "sweep"
 _REWRITE: Final = "rewrite"
 _BATCH: Final = 500
-_HOPEFUL: Final = (CopyState.WAITING, CopyState.LEASED, CopyState.ACKNOWLEDGED)
+_HOPEFUL: Final = (
+    CopyState.WAITING,
+    CopyState.LEASED,
+    CopyState.BOXED,
+    CopyState.ACKNOWLEDGED,
+)
+# Of a copy in a device's own queue the hub hears only when the broker sets it aside, or when the
+# queue is seen empty. This long the broker may keep it there, so this long its end may come.
+BOXED_SECONDS: Final = topology.QUEUE_TTL_MS // 1000
 
 _log = logger(__name__)
 
@@ -59,14 +68,20 @@ class Swept:
 class Sweeper:
     """The steps of a sweep, on one database."""
 
-    def __init__(self, engine: Engine, *, acceptance: Acceptance, known: Known) -> None:
+    def __init__(self, engine: Engine, *, acceptance: Acceptance, known: KnownByMirror) -> None:
         self._engine = engine
+        self._store = Store(engine)
         self._acceptance = acceptance
         self._known = known
 
     def sweep_if_due(self, *, now: int) -> Swept | None:
-        """`sweep`, unless this or another process did it within the last minute."""
-        return self.sweep(now=now) if self._claim(_SWEEP, EVERY_SECONDS, now) else None
+        """`sweep`, unless this or another process did it within the last minute.
+
+        A clock that runs ahead must not end everybody's mail: see `KnownByMirror.surely`.
+        """
+        if not self._store.claim(_SWEEP, EVERY_SECONDS, now=now):
+            return None
+        return self.sweep(now=self._known.surely(now=now))
 
     def sweep(self, *, now: int) -> Swept:
         """End what has come to its end by `now`, and forget what need not be kept."""
@@ -78,17 +93,6 @@ class Sweeper:
         self._forget(now)
         self._off_the_disk(now)
         return Swept(undeliverable, bodies)
-
-    def _claim(self, name: str, seconds: int, now: int) -> bool:
-        """Take the turn for a task that is due; of several processes one gets it."""
-        rows = models.heartbeat.c
-        turn = update(models.heartbeat).where(rows.name == name, rows.at <= now - seconds)
-        with begin_immediate(self._engine) as connection:
-            first = insert_new(connection, models.heartbeat).values(name=name, at=now)
-            made = first.on_conflict_do_nothing().returning(rows.name)
-            if connection.execute(made).first():
-                return True
-            return connection.execute(turn.values(at=now)).rowcount == 1
 
     def _bury_tried_too_often(self, now: int) -> None:
         rows = models.copy.c
@@ -111,7 +115,10 @@ class Sweeper:
                     put_dead_letter(connection, _letter(row, "attempts", now))
 
     def _bury_copies_of_gone_devices(self, now: int) -> None:
-        """A device that the register no longer has in force gets nothing; others wait on."""
+        """A device that the register has ended for good gets nothing; others wait on.
+
+        Also those of a frozen organisation: its freeze may end, and nobody gets in meanwhile.
+        """
         try:
             register = self._known.current(now=now)
         except (MirrorTooOld, MirrorContradicted):
@@ -122,7 +129,7 @@ class Sweeper:
             waiting = [Box(OrgId(org), KeyId(device)) for org, device in connection.execute(boxes)]
         for box in waiting:
             device = register.device(box.org, box.device)
-            if device is None or not device.in_force(now):
+            if device is None or _ended(device, now):
                 self._bury(and_(rows.org == box.org, rows.device == box.device), "device_gone")
 
     def _bury_expired_copies(self, now: int) -> None:
@@ -139,9 +146,11 @@ class Sweeper:
     def _close_acceptances(self, now: int) -> int:
         """Say how each ended that is past `exp`, or whose receiver's copies are all dead."""
         rows = models.acceptance.c
-        ended = or_(rows.exp <= now, and_(_any_copy(CopyState.DEAD), ~_any_copy(*_HOPEFUL)))
+        boxed, acknowledged = _any_copy(CopyState.BOXED), _any_copy(CopyState.ACKNOWLEDGED)
+        expired = and_(rows.exp <= now, or_(acknowledged, ~boxed, rows.exp <= now - BOXED_SECONDS))
+        ended = or_(expired, and_(_any_copy(CopyState.DEAD), ~_any_copy(*_HOPEFUL)))
         wanted = (
-            select(models.acceptance, _any_copy(CopyState.ACKNOWLEDGED).label("delivered"))
+            select(models.acceptance, or_(acknowledged, boxed).label("delivered"))
             .where(rows.outcome == Outcome.OPEN, ended)
             .limit(_BATCH)
         )
@@ -172,11 +181,12 @@ class Sweeper:
 
     def _forget(self, now: int) -> None:
         acceptance, copy = models.acceptance.c, models.copy.c
-        closed = acceptance.outcome != Outcome.OPEN
+        closed, boxed = acceptance.outcome != Outcome.OPEN, copy.state == CopyState.BOXED
         with begin_immediate(self._engine) as connection:
             for table, old in (
                 (models.acceptance, and_(acceptance.exp <= now - TOMBSTONE_SECONDS, closed)),
-                (models.copy, copy.exp <= now - TOMBSTONE_SECONDS),
+                (models.copy, and_(copy.exp <= now - TOMBSTONE_SECONDS, ~boxed)),
+                (models.copy, copy.exp <= now - TOMBSTONE_SECONDS - BOXED_SECONDS),
                 (models.notice, models.notice.c.at <= now - NOTICE_SECONDS),
                 (models.dead_letter, models.dead_letter.c.at <= now - DEAD_LETTER_SECONDS),
                 (models.login_nonce, models.login_nonce.c.until <= now),
@@ -191,11 +201,16 @@ class Sweeper:
             # The pages themselves are zeroed (secure_delete); older versions of them stand in
             # the write-ahead log until it is cut off. A busy one is cut off by the next sweep.
             _run_alone(self._engine, "PRAGMA wal_checkpoint(TRUNCATE)")
-        elif self._claim(_REWRITE, REWRITE_EVERY_SECONDS, now):
+        elif self._store.claim(_REWRITE, REWRITE_EVERY_SECONDS, now=now):
             for table in (models.envelope, models.outbox):
                 # While it waits for its lock, everybody else would wait behind it.
                 impatient, rewrite = "SET lock_timeout = '3s'", f"VACUUM (FULL) {table.name}"
                 _run_alone(self._engine, impatient, rewrite, "RESET lock_timeout")
+
+
+def _ended(device: Device, now: int) -> bool:
+    ends = device.naf if device.ends_at is None else min(device.naf, device.ends_at)
+    return device.stopped is not None or ends <= now
 
 
 def _any_copy(*states: CopyState) -> ColumnElement[bool]:

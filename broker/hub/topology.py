@@ -7,6 +7,7 @@ vhost is the one the queue's URL names. It refuses to know who uses what: that i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -24,6 +25,7 @@ RELAY_UNDELIVERABLE: Final = "relay.undeliverable"
 RELAY_DEAD: Final = "relay.dead"
 
 MAILBOX_KEY: Final = "mailbox"
+BOX_PREFIX: Final = "box."
 
 DAY_MS: Final = 24 * 60 * 60 * 1000
 MIB: Final = 1024 * 1024
@@ -69,6 +71,18 @@ QUEUES: Final = (
     Queue(MAILBOX, NEVER_DROPPED),
 )
 
+
+def box_queue(token: str) -> Queue:
+    """The queue of one device that consumes here; made when its user is, bound under `token`."""
+    return Queue(f"{BOX_PREFIX}{token}", NEVER_DROPPED)
+
+
+def token_of(queue: str) -> str | None:
+    """The reverse; None for a queue of the hub's own."""
+    mine = queue.startswith(BOX_PREFIX) and queue != MAILBOX
+    return queue.removeprefix(BOX_PREFIX) if mine else None
+
+
 BINDINGS: Final = (
     Binding(DEAD, RELAY_DEAD, ""),
     Binding(UNDELIVERABLE, RELAY_UNDELIVERABLE, ""),
@@ -105,3 +119,23 @@ POLICIES: Final = (
 DISK_TO_WAL: Final = 4
 # What docker/rabbitmq/rabbitmq.conf sets; RabbitMQ's own default is 512 MiB.
 WAL_BYTES: Final = 64_000_000
+
+# Of one device's user. A line that broke lives on at the broker for about four heartbeats, and its
+# successor must get in meanwhile.
+USER_LIMITS: Final[Mapping[str, int]] = {"max-connections": 4, "max-channels": 16}
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What a user may do in the vhost, as patterns over names; `topic`: over keys on `submit`."""
+
+    configure: str
+    write: str
+    read: str
+    topic: str
+
+
+def device_rights(org: str, token: str) -> Rights:
+    """Publish under its own organisation, read its own queue, nothing else."""
+    queue = re.escape(box_queue(token).name)
+    return Rights(configure="^$", write=f"^{SUBMIT}$", read=f"^{queue}$", topic=f"^{org}$")

@@ -30,6 +30,14 @@ class DirectoryUnreachable(Failure):
         self.code = code
 
 
+class CopyRefused(Failure):
+    """A first copy from a file was not taken. What was known before is still there."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(_COPIES.get(code, _COPIES["damaged_copy"]))
+        self.code = code if code in _COPIES else "damaged_copy"
+
+
 class HardStop(Failure):
     """The log contradicts what this computer has seen. Nothing is sealed, accepted or opened."""
 
@@ -58,6 +66,32 @@ _UNREACHABLE: Final = {
     " Try again.",
     "oversized": "The directory's answer was larger than any right answer. Nothing is lost and"
     " nothing was taken over. Tell the network's operator.",
+    "unwitnessed": "The directory's newest state was signed by too few of the network's witnesses."
+    " Nothing is lost and nothing was taken over; what was known before stays in use while it is"
+    " fresh. Try again later; if it goes on for a day, tell your coordinator.",
+    "bad_checkpoint": "The directory's log does not fit what it signed, or the signature is not"
+    " its own. Nothing is lost and nothing was taken over; what was known before stays in use"
+    " while it is fresh. Try again; if it goes on, tell the network's operator.",
+    "old_checkpoint": "The newest state of the log that the directory shows is more than a day old."
+    " Nothing is lost: what waits here is kept and will be sent. Try again later; if it goes on,"
+    " tell the network's operator.",
+    "withheld": "The directory did not hand out all that it signed. Nothing is lost and nothing"
+    " was taken over. Try again; if it goes on, tell the network's operator.",
+}
+
+_COPIES: Final = {
+    "damaged_copy": "This copy of the log is damaged or not whole. Nothing was changed. Ask for it"
+    " again, or let this computer fetch the log from the directory.",
+    "bad_checkpoint": "This copy of the log is not of this network, or does not fit what the log"
+    " signed. Nothing was changed. Ask your coordinator where it came from.",
+    "unwitnessed": "This copy of the log was signed by too few of the network's witnesses. Nothing"
+    " was changed. Ask for a newer copy.",
+    "not_newer": "This computer knows as much of the log as this copy holds, or more. Nothing was"
+    " changed, and nothing needs to be done.",
+    "oversized": "This copy of the log is larger than any right one. Nothing was changed. Ask your"
+    " coordinator where it came from.",
+    "nothing_to_copy": "This computer has no verified copy of the log yet. Let it fetch one from"
+    " the directory first.",
 }
 
 _KEPT: Final = " Nothing is sent or opened on this computer meanwhile; everything in it is kept."
@@ -67,13 +101,16 @@ _STOPS: Final = {
     " changed; call them on a number you already know." + _KEPT + " Then tell your coordinator.",
     "pin_broken": "The directory's log no longer leads to the statements of {org} that this"
     " computer has seen; call them on a number you already know." + _KEPT,
-    "forked": "The directory shows another past than it showed before." + _KEPT + " Call your"
-    " coordinator on a number you already know, and say that the log has forked.",
-    "shortened": "The directory's log is shorter than it was; it may have been put back from an"
-    " old copy." + _KEPT + " Tell the network's operator, and try again when it is repaired.",
+    "forked": "The directory has signed two different pasts: its log has forked." + _KEPT + " Call"
+    " your coordinator on a number you already know, say that the log has forked, and hand over"
+    " the evidence that this computer has kept.",
     "malformed_log": "The directory's log holds something that no honest log can hold."
     + _KEPT
     + " Tell your coordinator and the network's operator.",
+    "root_lowered": "The directory's log leads to an older root file than this computer has"
+    " followed." + _KEPT + " Call your coordinator on a number you already know.",
+    "unknown_rules": "The network now follows rules that this version of the program does not"
+    " know." + _KEPT + " Install a newer version of the program.",
     "other_net": "This computer's copy of the log belongs to another network than the root file."
     " Nothing was changed. Use the root file that this computer was set up with.",
 }

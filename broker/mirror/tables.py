@@ -27,7 +27,9 @@ PIN: Final = Table(
     Column("head", String(64), nullable=False),
 )
 
-# One row, made by the migration: writers lock it, so that two processes take turns.
+# One row, made by the migration: writers lock it, so that two processes take turns. `note` is the
+# accepted checkpoint and `size` how many leaves it covers; `time` is never lowered, nor is
+# `root_version`; `rules` are those of the program that wrote last.
 STATE: Final = Table(
     "mirror_state",
     METADATA,
@@ -36,5 +38,21 @@ STATE: Final = Table(
     Column("synced_at", BigInteger),
     Column("stop_code", String(32)),
     Column("stop_org", String(32)),
+    Column("time_seen_at", BigInteger),
+    Column("size", BigInteger),
+    Column("root_version", BigInteger),
+    Column("rules", BigInteger),
+    Column("note", LargeBinary),
+    Column("time", BigInteger, nullable=False),
 )
 STATE_ID: Final = 1
+
+# Evidence that the log has two pasts: where they part, and the root there that is not ours.
+FORK: Final = Table(
+    "mirror_fork",
+    METADATA,
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("root", LargeBinary(32), primary_key=True),
+    Column("seen_at", BigInteger, nullable=False),
+    Column("evidence", LargeBinary, nullable=False),
+)

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import pytest
-
 from broker.desk.consumer import hand_over
 from broker.desk.courier import tick
 from broker.desk.keyring import KEPT_AFTER_WEEK
@@ -13,25 +9,10 @@ from broker.desk.outbox import CLAIM
 from broker.desk.sending import send_referral
 from broker.desk.unlocking import Desk
 from contracts.lifecycle import State
-from contracts.statements import DAY, WEEK
+from contracts.times import DAY, WEEK
 from tests.unit.desk.simulated import World, cases, only_case
 
 YEAR = 365 * DAY
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
-
-
-@pytest.fixture
-def ours(world: World) -> Desk:
-    return world.organisation("my")
-
-
-@pytest.fixture
-def theirs(world: World) -> Desk:
-    return world.organisation("bd")
 
 
 def a_year_ahead_and_home(world: World, desk: Desk) -> None:

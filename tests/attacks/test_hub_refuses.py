@@ -16,12 +16,12 @@ from werkzeug.test import TestResponse
 
 from broker.hub import models
 from broker.hub.parts import Hub
+from contracts.contents import week_key
 from contracts.envelope import MAX_BODY
 from contracts.identifiers import OrgId
 from contracts.register import EncryptionKey
 from contracts.sealing import EncryptionKeyPair, Plaintext, Sealed, seal
 from contracts.signing import SigningKey
-from contracts.statements import week_key
 from tests.unit.hub.hubs import ENVELOPE, Caller, knock, make_hub, said, sqlite
 from tests.unit.hub.network import DAY, Desk, Network, Organisation, new_mid
 

@@ -19,6 +19,7 @@ from broker.mirror import DirectoryUnreachable, Mirror, source
 from broker.mirror.source import LeafSource
 from broker.service.addresses import NotUsable, amqp_url, database_url, web_url
 from broker.service.database import migrate, open_engine
+from tests.unit.hub.checkpoints import TEXT, checkpoint_note
 from tests.unit.hub.network import Network
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\n"
@@ -82,8 +83,9 @@ def test_a_directory_that_hangs_is_not_asked_again_at_once(tmp_path: Path) -> No
     def answer(request: httpx.Request) -> httpx.Response:
         asked[0] += 1
         if not hangs[0]:
-            headers = {"Content-Type": "application/octet-stream"}
-            return httpx.Response(200, headers=headers, stream=httpx.ByteStream(b""))
+            note = checkpoint_note(network.log, net=network.root.net, key=network.log_key)
+            stream = httpx.ByteStream(note)
+            return httpx.Response(200, headers={"Content-Type": TEXT}, stream=stream)
         network.clock.now += 60
         raise httpx.ReadTimeout("slow", request=request)
 

@@ -1,9 +1,7 @@
 """What sealing, the hub's check and opening cost, against what libsodium alone costs here.
 
 `python -m tests.benchmarks.envelope` prints milliseconds and ratios, and exits 1 where a ratio
-is over 2. The floors are the bare libsodium calls (and the one SHA-512) on the same bytes,
-measured turn by turn with what they are compared to, so that a busy machine slows both. Each
-figure is the least of many rounds, in this thread's own time.
+is over 2. The floors are the bare libsodium calls (and the one SHA-512) on the same bytes.
 
 A hub's only libsodium call is one verification, so what it mostly does is read: its floor holds
 the Base64 of the ciphertext too, which no reader of this form gets around. The line with the
@@ -15,9 +13,7 @@ from __future__ import annotations
 import binascii
 import hashlib
 import sys
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from nacl import bindings
@@ -26,6 +22,7 @@ from nacl.utils import random
 from contracts.encoding import b64encode
 from contracts.envelope import check_for_hub, parse_envelope
 from contracts.sealing import Plaintext, _padded, seal
+from tests.benchmarks.measuring import NOT_JUDGED, Cost, compared, exit_code
 from tests.unit.contracts.world import BD, DAY, MID, MY, NOW, World, world
 
 SIZE: Final = 10 * 1024
@@ -34,28 +31,13 @@ REPEATS: Final = 20
 LIMIT: Final = 2.0
 
 
-@dataclass(frozen=True)
-class Cost:
-    """Milliseconds of ours and of the floor."""
-
-    name: str
-    ours: float
-    floor: float
-    judged: bool = True
-
-    @property
-    def ratio(self) -> float:
-        return self.ours / self.floor
-
-
 def main() -> int:
     """Measure and print; 0 if every ratio is within the limit."""
     costs = measured(world())
     for cost in costs:
-        judged = "" if cost.judged else "  (not judged)"
-        line = f"{cost.name:22} {cost.ours:.3f} ms  floor {cost.floor:.3f} ms  x{cost.ratio:.2f}"
-        sys.stdout.write(f"{line}{judged}\n")
-    return 0 if all(cost.ratio <= LIMIT for cost in costs if cost.judged) else 1
+        judged = NOT_JUDGED if cost.limit is None else ""
+        sys.stdout.write(f"{cost.line(22)}{judged}\n")
+    return exit_code(costs)
 
 
 def measured(here: World) -> list[Cost]:
@@ -80,7 +62,7 @@ def measured(here: World) -> list[Cost]:
     return [
         _cost("seal", seals, floors["seal"]),
         _cost("hub check", checks, floors["hub check"]),
-        _cost("hub check, bare floor", checks, floors["bare check"], judged=False),
+        _cost("hub check, bare floor", checks, floors["bare check"], limit=None),
         _cost("open", lambda: here.opened(sealed.body), floors["open"]),
     ]
 
@@ -121,18 +103,9 @@ def _floors(here: World, message: bytes, body: bytes) -> dict[str, Callable[[], 
 
 
 def _cost(
-    name: str, ours: Callable[[], object], floor: Callable[[], object], *, judged: bool = True
+    name: str, ours: Callable[[], object], floor: Callable[[], object], limit: float | None = LIMIT
 ) -> Cost:
-    rounds = [(_milliseconds(ours), _milliseconds(floor)) for _ in range(ROUNDS)]
-    first, second = zip(*rounds, strict=True)
-    return Cost(name, min(first), min(second), judged)
-
-
-def _milliseconds(call: Callable[[], object]) -> float:
-    begun = time.thread_time()
-    for _ in range(REPEATS):
-        call()
-    return (time.thread_time() - begun) * 1000 / REPEATS
+    return compared(name, ours, floor, limit=limit, rounds=ROUNDS, repeats=REPEATS)
 
 
 if __name__ == "__main__":

@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from typing import Any, Final
 
@@ -29,6 +28,7 @@ from contracts.lifecycle import Side
 from contracts.messages import CONTRACT, new_message, parse_message, render_message
 from contracts.schema import schema_document, schema_names, validate
 from contracts.times import utc_text
+from tests.benchmarks.measuring import NOT_JUDGED, Cost, compared, exit_code
 
 NOW: Final = 1_795_300_000
 SIZE: Final = 10 * 1024
@@ -41,28 +41,13 @@ LONG: Final = 200
 SHORT: Final = 50
 
 
-@dataclass(frozen=True)
-class Cost:
-    """Milliseconds of ours and of the floor."""
-
-    name: str
-    ours: float
-    floor: float
-    limit: float | None
-
-    @property
-    def ratio(self) -> float:
-        return self.ours / self.floor
-
-
 def main() -> int:
     """Measure and print; 0 if every ratio is within its limit."""
     costs = [*_reading(), _folding()]
     for cost in costs:
-        judged = "  (not judged)" if cost.limit is None else f"  (limit {cost.limit})"
-        line = f"{cost.name:30} {cost.ours:.3f} ms  floor {cost.floor:.3f} ms  x{cost.ratio:.2f}"
-        sys.stdout.write(f"{line}{judged}\n")
-    return 0 if all(cost.limit is None or cost.ratio <= cost.limit for cost in costs) else 1
+        judged = NOT_JUDGED if cost.limit is None else f"  (limit {cost.limit})"
+        sys.stdout.write(f"{cost.line(30)}{judged}\n")
+    return exit_code(costs)
 
 
 def _reading() -> list[Cost]:
@@ -150,16 +135,7 @@ def _python(name: str) -> Any:
 def _cost(
     name: str, ours: Callable[[], object], floor: Callable[[], object], limit: float | None
 ) -> Cost:
-    rounds = [(_milliseconds(ours), _milliseconds(floor)) for _ in range(ROUNDS)]
-    first, second = zip(*rounds, strict=True)
-    return Cost(name, min(first), min(second), limit)
-
-
-def _milliseconds(call: Callable[[], object]) -> float:
-    begun = time.thread_time()
-    for _ in range(REPEATS):
-        call()
-    return (time.thread_time() - begun) * 1000 / REPEATS
+    return compared(name, ours, floor, limit=limit, rounds=ROUNDS, repeats=REPEATS)
 
 
 if __name__ == "__main__":

@@ -5,9 +5,7 @@ Nothing leaves the machine: an address elsewhere is answered by the test itself,
 
 from __future__ import annotations
 
-import fcntl
 import json
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -19,10 +17,10 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Dialog, Page, Request, Route, expect
 
-from contracts.encoding import dump_json, parse_json
 from directory import taxonomies
 from directory.taxonomies import INTERFACE_LANGUAGES
 from tests.journeys.network import NET, prepare
+from tests.js.packages import installed
 from tests.unit.directory.support import Member
 
 JS: Final = Path(__file__).parents[1] / "js"
@@ -94,15 +92,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """One directory for all tests of this file: nothing here changes it."""
     network = prepare(tmp_path_factory.mktemp("pages"))
     able = Member.new("my-00000000000000a1", net=NET, now=int(time.time()))
-    carried = [parse_json(one.render(), limit=9999) for one in able.statements]
-    admission = network.folder / "admission.json"
-    admission.write_bytes(dump_json({"statements": carried}))
-    network.admit(admission)
     listings = LISTINGS.read_text(encoding="utf-8")
-    network.list_services(
-        listings.replace("{my_org}", able.org).replace("{bd_org}", "bd-00000000000000b1")
-    )
     with network.serving("directory") as server:
+        # Listed first: once it has keys, only it can list itself.
+        network.list_services(
+            listings.replace("{my_org}", able.org).replace("{bd_org}", "bd-00000000000000b1")
+        )
+        network.coordinators.join(*able.statements)
         yield Site(network.directory_environ["RUJUKAN_PUBLIC_URL"], able.org, server.log)
 
 
@@ -141,12 +137,7 @@ def _elsewhere(visit: Visit) -> Callable[[Route], None]:
 @pytest.fixture(scope="module")
 def axe() -> str:
     """axe-core from the locked packages."""
-    with (JS / "package.json").open() as turnstile:  # one worker installs, the others wait
-        fcntl.flock(turnstile, fcntl.LOCK_EX)
-        if not (JS / "node_modules" / "axe-core" / "axe.min.js").exists():
-            install = [str(BIN / "npm"), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-            subprocess.run(install, cwd=JS, check=True, capture_output=True, timeout=120)
-    return (JS / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+    return (installed() / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
 
 
 def _violations(page: Page, axe: str) -> list[str]:

@@ -4,13 +4,10 @@ what the Python code says, opens what Python seals and seals what Python opens.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import subprocess
-import sys
 from collections.abc import Iterable
-from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -20,11 +17,11 @@ from contracts.encoding import b64encode, dump_json
 from contracts.envelope import NO_CHECKPOINT, Header, render_header
 from contracts.identifiers import Mid
 from contracts.sealing import Opened
+from tests.js.packages import BIN, installed
+from tests.js.packages import HERE as JS
 from tests.unit.contracts import vector_files
 from tests.unit.contracts.world import BD, DAY, MY, NOW, Desk, World, world
 
-JS: Final = Path(__file__).parents[1] / "js"
-BIN: Final = Path(sys.executable).parent
 SECONDS: Final = 120
 
 MESSAGES: Final = (b"", b"{}", "চিঠি 信 รัก".encode(), b"\x80\0\0", b"x" * 4095, b"y" * 262144)
@@ -39,11 +36,8 @@ class Javascript(Protocol):
 @pytest.fixture(scope="module")
 def javascript() -> Javascript:
     """The JavaScript code, with the locked packages beside it."""
-    with (JS / "package.json").open() as turnstile:  # one worker installs, the others wait
-        fcntl.flock(turnstile, fcntl.LOCK_EX)
-        if not _is_installed():
-            _run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
-    return partial(_run, "node", "verify.mjs")
+    installed()
+    return _run
 
 
 @pytest.fixture(scope="module")
@@ -151,19 +145,10 @@ def _verdicts(javascript: Javascript, paths: Iterable[Path]) -> dict[str, dict[s
     return {line["name"]: line for line in lines}
 
 
-def _is_installed() -> bool:
-    have = JS / "node_modules" / ".package-lock.json"
-    if not have.exists():
-        return False
-    wanted = json.loads((JS / "package-lock.json").read_text())["packages"]
-    del wanted[""]  # this project itself
-    return bool(json.loads(have.read_text())["packages"] == wanted)
-
-
-def _run(program: str, *arguments: str, given: bytes = b"") -> bytes:
-    """What the program prints; it must end well and soon."""
+def _run(command: str, *paths: str, given: bytes = b"") -> bytes:
+    """What verify.mjs prints; it must end well and soon."""
     done = subprocess.run(
-        [str(BIN / program), *arguments],
+        [str(BIN / "node"), "verify.mjs", command, *paths],
         cwd=JS,
         input=given,
         capture_output=True,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,37 +9,16 @@ from sqlalchemy import Engine, inspect
 
 from broker.service.database import migrate, open_engine
 from broker.service.settings import database_url
-from tests.unit.service.packages import make_package
+from tests.unit.service.packages import make_package, migrate_together
 
 CREATE = 'op.create_table("t", sa.Column("id", sa.Integer, primary_key=True))'
 SLOW = 'op.execute("INSERT INTO t SELECT generate_series(1, 300000)")'
 FAIL = 'op.create_table("u", sa.Column("id", sa.Integer))\nraise RuntimeError("half-way")'
 
-_START = """
-import sys
-sys.path.insert(0, sys.argv[1])
-from broker.service.database import migrate, open_engine
-engine = open_engine(sys.argv[2])
-print("ready", flush=True)
-sys.stdin.read(1)
-migrate(engine, "toy_postgres")
-"""
-
 
 def test_processes_that_start_together_migrate_once(postgres: str, tmp_path: Path) -> None:
     make_package(tmp_path, "toy_postgres", CREATE, SLOW)
-    command = [sys.executable, "-c", _START, str(tmp_path), database_url(postgres)]
-    runs = [
-        subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
-        for _ in range(3)
-    ]
-    for run in runs:
-        assert run.stdout is not None
-        assert run.stdout.readline() == b"ready\n"
-    said = [run.communicate(b"x", timeout=60)[1].decode() for run in runs]
-    assert [run.returncode for run in runs] == [0, 0, 0], said
+    migrate_together(tmp_path, "toy_postgres", database_url(postgres))
 
 
 def test_a_failed_migration_changes_nothing(

@@ -15,7 +15,7 @@ from werkzeug.exceptions import HTTPException
 
 from broker.desk.errors import DeskError
 from broker.desk.unlocking import local_time
-from broker.desk.web import opening, views_cases, views_find, views_refer, views_status
+from broker.desk.web import opening, views_cases, views_find, views_keys, views_refer, views_status
 from broker.desk.web.guard import Keeper, install_guard
 from broker.desk.web.pages import LANGUAGES, Runtime, install_pages, page
 from broker.desk.web.patience import Patience
@@ -58,7 +58,7 @@ def create_app(
     install_languages(app, languages=LANGUAGES, translations=TRANSLATIONS, selector=_language)
     install_guard(app, keeper, vault)
     _install_answers(app)
-    for views in (opening, views_find, views_refer, views_cases, views_status):
+    for views in (opening, views_find, views_refer, views_cases, views_status, views_keys):
         app.register_blueprint(views.blueprint)
     return app
 

@@ -138,6 +138,8 @@ TABLES: Final[Mapping[str, Mapping[str, Text]]] = {
         "not_stored": _l("Sent, but their desk has not confirmed it. Phone them."),
         "failed": _l("It did not arrive."),
         "unknown_case": _l("A warning came about a case that this desk does not know. Phone them."),
+        "frozen": _l("The other organisation was frozen. Phone them on a number you know."),
+        "doubtful": _l("It came from a computer that may have been in wrong hands. Phone and ask."),
         "gap": _l("It waits for an earlier message that has not come. Phone them."),
         "ours_acknowledge": _l("It waits for your first sign that somebody has seen it."),
         "theirs_acknowledge": _l("There is no sign that anybody has seen it. Phone them."),

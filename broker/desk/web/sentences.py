@@ -67,29 +67,51 @@ _FIELDS: Final[Mapping[str, object]] = {
 # Said in the terminal only, before there is a page, or about the computer's own files; English.
 TERMINAL: Final = frozenset(
     {
+        "already_in_force",
         "ambiguous",
         "desk_exists",
+        "desk_of_another",
+        "file_unwritable",
         "key_file_exists",
         "key_file_folder",
         "key_file_open_to_others",
         "key_file_unreadable",
+        "key_of_another",
         "no_command",
         "no_desk",
         "no_hub",
         "no_message",
         "no_passphrase",
+        "no_recovery",
+        "not_a_draft",
+        "not_a_message_id",
+        "not_a_public_key",
+        "not_a_recovery_key",
+        "not_a_request",
+        "not_a_time",
+        "not_answered_yes",
+        "not_frozen",
         "not_handed_over",
         "not_json",
         "not_said_apart",
         "not_said_in_a_case",
+        "other_kind_of_key",
         "other_network",
+        "paper_unreadable",
         "passphrase_file_unreadable",
         "passphrase_short",
         "passphrase_weak",
         "passphrases_differ",
+        "perhaps_published",
+        "recovery_count",
+        "request_outdated",
         "root_file_unreadable",
+        "secret_file_missing",
+        "signatures_missing",
         "unknown_country",
         "unknown_kind",
+        "wrong_stick",
+        "yes_needed",
     }
 )
 
@@ -135,7 +157,8 @@ OURS: Final[Mapping[str, object]] = {
         "and tick below what only a person can know."
     ),
     "not_admitted": _l(
-        "Your organisation is not in the network's log yet. Hand the admission file to the "
-        "operator of the directory; until then nothing can be sent."
+        "Your organisation is not in the network's log yet: two coordinators of different "
+        "countries have to vouch for it. The Keys page shows what to read to them; until then "
+        "nothing can be sent."
     ),
 }

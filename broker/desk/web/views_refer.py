@@ -192,7 +192,7 @@ def _checked(desk: Desk, to: Addressee, filled: Filled) -> Checked:
     now = desk.clock()
     register = register_with(desk, to.org, now=now)
     check_ourselves(register, desk, now=now)
-    check_recipient(register, desk.routes, ours=desk.org, to=to.org, now=now)
+    check_recipient(register, desk.routes_in(register), ours=desk.org, to=to.org, now=now)
     organisation = register.organisation(to.org)
     if organisation is None:
         raise DeskError("unknown_organisation", org=to.org)

@@ -6,12 +6,12 @@ import contextlib
 
 from flask import Blueprint, Response
 
+from broker.desk.keys_standing import KeysStanding, keys_standing
 from broker.desk.standing import look
 from broker.desk.unlocking import SYNC_EVERY, Desk
 from broker.desk.web.pages import page, runtime
 from broker.desk.web.sentences import sentence_of
 from broker.service.failures import Failure
-from contracts.fingerprint import fingerprint
 
 blueprint = Blueprint("standing", __name__)
 
@@ -22,12 +22,13 @@ def status() -> Response:
     shared = runtime()
     with shared.vault.use() as desk:
         _catch_up(desk)
-        standing, org, digits = look(desk), desk.org, _our_digits(desk)
+        standing, org, keys = look(desk), desk.org, _our_keys(desk)
     return page(
         "status.html",
         standing=standing,
         org=org,
-        digits=digits,
+        keys=keys,
+        digits=keys.digits if keys is not None and keys.admitted is not None else "",
         net=shared.root.net,
         root_hash=shared.root.hash,
         troubles=[sentence_of(one) for one in shared.vault.troubles],
@@ -40,10 +41,9 @@ def _catch_up(desk: Desk) -> None:
         desk.log.ensure_fresh(SYNC_EVERY)
 
 
-def _our_digits(desk: Desk) -> str:
-    """Empty before the network has admitted us, or where its log is not believed."""
+def _our_keys(desk: Desk) -> KeysStanding | None:
+    """None where the log is not believed."""
     try:
-        ours = desk.log.register.organisation(desk.org)
+        return keys_standing(desk)
     except Failure:
-        return ""
-    return "" if ours is None else fingerprint(desk.org, root=ours.root)
+        return None

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from contracts.root import Hub, demonstration_root
+from contracts.root import Hub
 from contracts.signing import SigningKey
 from tests.journeys.network import BIN
+from tests.vouching import demo_root
 
 PASSPHRASE = "fig lantern meadow quartz"
 STICK = "stick of drift wood and salt"
@@ -56,7 +57,7 @@ def at_terminal(
 @pytest.fixture
 def environ(tmp_path: Path) -> dict[str, str]:
     hub = Hub.of(url="http://127.0.0.1:9", key=SigningKey.generate().public)
-    root = demonstration_root(net="demo.prompt", hubs=[hub], log=SigningKey.generate().public)
+    root = demo_root(net="demo.prompt", hubs=[hub])
     (tmp_path / "root.json").write_bytes(root)
     plain = {name: value for name, value in os.environ.items() if not name.startswith("RUJUKAN_")}
     return plain | {

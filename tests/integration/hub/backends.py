@@ -56,6 +56,10 @@ class Backend:
         self._stack.callback(hub.engine.dispose)
         return hub
 
+    def at_the_end(self, close: Callable[[], None]) -> None:
+        """Have `close` called with the backend's own things."""
+        self._stack.callback(close)
+
     @contextmanager
     def relay(self) -> Iterator[None]:
         """The relay at work, where there is a queue."""

@@ -28,23 +28,20 @@ from broker.hub.parts import open_hub
 from broker.hub.settings import HubSettings
 from broker.hub.store import Box
 from broker.service.settings import read_settings
+from contracts.contents import Role, week_key
+from contracts.drafting import device_statement, keys_statement, org_statement
 from contracts.identifiers import Mid, OrgId
 from contracts.log import Leaf, encode_leaf, join_leaves
-from contracts.root import Hub, demonstration_root
+from contracts.root import Hub
 from contracts.sealing import EncryptionKeyPair, Plaintext, Sealed, seal
 from contracts.signing import SigningKey
-from contracts.statements import (
-    DAY,
-    Role,
-    device_statement,
-    first_heading,
-    keys_statement,
-    org_statement,
-    week_key,
-)
+from contracts.statements import first_heading
+from contracts.times import DAY
 from tests.services.ports import LOOPBACK
 from tests.services.processes import Child, start
 from tests.services.rabbitmq import Vhost
+from tests.unit.hub.checkpoints import OCTETS, TEXT, checkpoint_note
+from tests.vouching import Vouchers, demo_root
 
 NET: Final = "demo.relay.test"
 HUB_COMMAND: Final = Path(sys.executable).parent / "rujukan-hub"
@@ -82,8 +79,18 @@ class Directory:
     """The log over HTTP. `up = False` answers 503."""
 
     leaves: list[bytes]
+    key: SigningKey = field(repr=False)
     url: str = ""
     up: bool = True
+
+    def answer(self, address: str) -> tuple[bytes, str]:
+        """What it says at this path, and of which media type."""
+        parts = urlsplit(address)
+        if parts.path == "/log/checkpoint":
+            return checkpoint_note(self.leaves, net=NET, key=self.key), TEXT
+        asked = parse_qs(parts.query)
+        first, last = int(asked["from"][0]), int(asked["to"][0])
+        return join_leaves(self.leaves[first:last]), OCTETS
 
 
 @dataclass(slots=True)
@@ -156,17 +163,18 @@ def run_network(folder: Path, *, desks: int = 2) -> Iterator[Network]:
     """A network in `folder`, with `desks` devices on each side, until the end of the block."""
     now = int(time.time())
     members = [_member(country, desks) for country in ("my", "bd")]
-    leaves = [leaf for member in members for leaf in _leaves(member, now)]
-    hub_key = make_key(folder / "hub.key")
-    root = demonstration_root(
+    vouchers = Vouchers(NET)
+    leaves = [leaf for member in members for leaf in _leaves(member, now, vouchers)]
+    hub_key, log_key = make_key(folder / "hub.key"), SigningKey.generate()
+    root = demo_root(
         net=NET,
         hubs=[Hub(hub_key.key_id, "https://hub.test", hub_key.public)],
-        log=SigningKey.generate().public,
+        log=log_key.public,
     )
     (folder / "root.json").write_bytes(root)
     routes = {"demo": True, "routes": [{"pair": ["bd", "my"], "state": "signed", "note": "DEMO"}]}
     (folder / "routes.json").write_text(json.dumps(routes))
-    directory = Directory(leaves)
+    directory = Directory(leaves, log_key)
     with _serve(directory):
         yield Network(folder, directory, members[0], members[1], hub_key)
 
@@ -217,11 +225,11 @@ def _member(country: str, desks: int) -> Member:
     return Member(org, tuple(devices))
 
 
-def _leaves(member: Member, now: int) -> Sequence[bytes]:
-    """`org`, then `device` and `keys` of each device, in force for as long as a test runs."""
+def _leaves(member: Member, now: int, vouchers: Vouchers) -> Sequence[bytes]:
+    """Two vouches, `org`, `device` and `keys` of each device, in force as long as a test runs."""
     at, root = now - 2 * DAY, SigningKey.generate()
     admin = member.devices[0].signing
-    heading = first_heading(net=NET, org=member.org, iat=at)
+    heading = first_heading(net=NET, by=member.org, iat=at)
     statements = [org_statement(heading, root=root, kind="ngo")]
     for number, device in enumerate(member.devices):
         heading = heading.following(statements[-1], iat=at)
@@ -240,18 +248,17 @@ def _leaves(member: Member, now: int) -> Sequence[bytes]:
         statements.append(
             keys_statement(heading, device=device.signing, keys=keys, reads=["case-referral/1.0"])
         )
-    return [encode_leaf(Leaf(statement, at)) for statement in statements]
+    admitted = vouchers.admitted(*statements, iat=at)
+    return [encode_leaf(Leaf(statement, at)) for statement in admitted]
 
 
 @contextmanager
 def _serve(directory: Directory) -> Iterator[None]:
     class Answer(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            asked = parse_qs(urlsplit(self.path).query)
-            first, last = int(asked["from"][0]), int(asked["to"][0])
-            body = join_leaves(directory.leaves[first:last]) if directory.up else b""
+            body, kind = directory.answer(self.path) if directory.up else (b"", TEXT)
             self.send_response(200 if directory.up else 503)
-            self.send_header("Content-Type", "application/octet-stream")
+            self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

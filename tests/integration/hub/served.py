@@ -24,10 +24,12 @@ import httpx
 
 from contracts.encoding import b64decode
 from contracts.log import join_leaves
+from tests.integration.hub.boxed import Given
 from tests.services.ports import LOOPBACK, free_port
 from tests.services.processes import Child, descendants, start, wait_until
+from tests.unit.hub.checkpoints import OCTETS, TEXT, checkpoint_note
 from tests.unit.hub.hubs import ENVELOPE
-from tests.unit.hub.network import ROUTES_FILE, Desk, Network, write_key
+from tests.unit.hub.network import NET, ROUTES_FILE, Desk, Network, write_key
 
 PROGRAM: Final = Path(sys.executable).parent / "rujukan-hub"
 _NO_TLS: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -39,11 +41,9 @@ def directory(network: Network) -> Iterator[str]:
 
     class Answer(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            span = parse_qs(urlsplit(self.path).query)
-            begin, end = int(span["from"][0]), int(span["to"][0])
-            body = join_leaves(network.log[begin : min(end, begin + 1000)])
+            body, kind = _of_the_log(network, self.path)
             self.send_response(200)
-            self.send_header("Content-Type", "application/octet-stream")
+            self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -59,6 +59,15 @@ def directory(network: Network) -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join()
+
+
+def _of_the_log(network: Network, address: str) -> tuple[bytes, str]:
+    parts = urlsplit(address)
+    if parts.path == "/log/checkpoint":
+        return checkpoint_note(network.log, net=NET, key=network.log_key), TEXT
+    span = parse_qs(parts.query)
+    begin, end = int(span["from"][0]), int(span["to"][0])
+    return join_leaves(network.log[begin : min(end, begin + 1000)]), OCTETS
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +160,12 @@ class Client:
             found += [item["eid"] for item in items]
             self.acknowledge([item["lease"] for item in items])
         return found
+
+    def credentials(self) -> Given:
+        """A user at the hub's queue."""
+        answer = self._post("/v1/queue/credentials", json={})
+        assert answer.status_code == 200, answer.text
+        return Given(**answer.json())
 
     def _post(self, path: str, *, kind: str = "", **content: Any) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}

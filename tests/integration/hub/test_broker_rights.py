@@ -1,8 +1,8 @@
 """What an organisation's RabbitMQ user cannot do, tried on the real broker.
 
 Known and left: a passive declare shows the depth of a queue whose name one knows (until 4.2), which
-is why organisations' own queues will have opaque names; a user may purge nothing and read nothing
-here, because it has no queue yet.
+is why devices' own queues have opaque names. What a device with a queue of its own cannot do stands
+in `test_queue_users`.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ from broker.hub.store import Box, Limits
 from contracts.encoding import b64decode
 from contracts.identifiers import Mid
 from contracts.notice import read_notice
+from contracts.sealing import Sealed
 from tests.integration.hub.backends import KINDS, Backend, backend
 from tests.unit.hub.hubs import knock, said
 from tests.unit.hub.network import DAY, Organisation
@@ -38,6 +39,14 @@ def shelter(stand: Backend) -> Organisation:
 @pytest.fixture
 def clinic(stand: Backend) -> Organisation:
     return stand.network.organisation("bd", devices=2)
+
+
+def delivered(stand: Backend, hub: Hub, sealed: Sealed, *, by: Organisation) -> Sealed:
+    """Submitted, and its three copies lie in their boxes."""
+    knock(hub, by.desk).submit(sealed.body)
+    with stand.relay():
+        stand.wait_for_copies(hub, sealed.eid, 3)
+    return sealed
 
 
 def test_an_envelope_reaches_every_desk_of_the_receiver_and_the_sender_s_others(
@@ -63,10 +72,7 @@ def test_two_desks_of_one_organisation_the_first_fetches_and_is_switched_off(
     stand: Backend, shelter: Organisation, clinic: Organisation
 ) -> None:
     hub = stand.hub()
-    sealed = shelter.desk.seal(b"{}", to=clinic)
-    knock(hub, shelter.desk).submit(sealed.body)
-    with stand.relay():
-        stand.wait_for_copies(hub, sealed.eid, 3)
+    delivered(stand, hub, shelter.desk.seal(b"{}", to=clinic), by=shelter)
     first, second = (knock(hub, desk) for desk in clinic.desks)
     assert len(first.lease()) == 1  # and nothing is heard of it again
     [item] = second.lease()
@@ -132,10 +138,7 @@ def test_an_expired_lease_comes_again_counted_and_the_old_one_means_nothing(
     stand: Backend, shelter: Organisation, clinic: Organisation
 ) -> None:
     hub = stand.hub()
-    sealed = shelter.desk.seal(b"{}", to=clinic)
-    knock(hub, shelter.desk).submit(sealed.body)
-    with stand.relay():
-        stand.wait_for_copies(hub, sealed.eid, 3)
+    delivered(stand, hub, shelter.desk.seal(b"{}", to=clinic), by=shelter)
     receiver = knock(hub, clinic.desk)
     [first] = receiver.lease()
     assert receiver.lease() == []
@@ -150,10 +153,7 @@ def test_what_is_given_back_comes_again_uncounted(
     stand: Backend, shelter: Organisation, clinic: Organisation
 ) -> None:
     hub = stand.hub()
-    sealed = shelter.desk.seal(b"{}", to=clinic)
-    knock(hub, shelter.desk).submit(sealed.body)
-    with stand.relay():
-        stand.wait_for_copies(hub, sealed.eid, 3)
+    delivered(stand, hub, shelter.desk.seal(b"{}", to=clinic), by=shelter)
     receiver = knock(hub, clinic.desk)
     for _ in range(MAX_ATTEMPTS + 5):
         [item] = receiver.lease()
@@ -187,10 +187,7 @@ def test_an_expired_envelope_is_not_given_out_and_the_sender_is_told_once(
     stand: Backend, shelter: Organisation, clinic: Organisation
 ) -> None:
     hub = stand.hub()
-    sealed = shelter.desk.seal(b"{}", to=clinic, lifetime=DAY)
-    knock(hub, shelter.desk).submit(sealed.body)
-    with stand.relay():
-        stand.wait_for_copies(hub, sealed.eid, 3)
+    sealed = delivered(stand, hub, shelter.desk.seal(b"{}", to=clinic, lifetime=DAY), by=shelter)
     stand.network.clock.now += DAY
     assert knock(hub, clinic.desk).lease() == []
     swept = hub.sweeper.sweep(now=stand.network.clock())
@@ -224,10 +221,7 @@ def test_a_lease_of_another_device_or_organisation_is_ignored(
 ) -> None:
     hub = stand.hub()
     stranger = knock(hub, stand.network.organisation("bd").desk)
-    sealed = shelter.desk.seal(b"{}", to=clinic)
-    knock(hub, shelter.desk).submit(sealed.body)
-    with stand.relay():
-        stand.wait_for_copies(hub, sealed.eid, 3)
+    delivered(stand, hub, shelter.desk.seal(b"{}", to=clinic), by=shelter)
     first, second = (knock(hub, desk) for desk in clinic.desks)
     [item] = first.lease()
     assert stranger.lease() == []
@@ -251,10 +245,7 @@ def test_the_bytes_go_with_the_last_acknowledgement(
     stand: Backend, shelter: Organisation, clinic: Organisation
 ) -> None:
     hub = stand.hub()
-    sealed = shelter.desk.seal(b"{}", to=clinic)
-    knock(hub, shelter.desk).submit(sealed.body)
-    with stand.relay():
-        stand.wait_for_copies(hub, sealed.eid, 3)
+    delivered(stand, hub, shelter.desk.seal(b"{}", to=clinic), by=shelter)
     callers = [knock(hub, desk) for desk in (*clinic.desks, shelter.desks[1])]
     leases = [caller.lease()[0]["lease"] for caller in callers]
     for caller, lease in zip(callers, leases, strict=True):

@@ -8,7 +8,8 @@ import pytest
 
 from broker import amqp
 from broker.hub import topology
-from broker.hub.declare import AnotherNetwork, ManagementUnavailable, declare
+from broker.hub.declare import AnotherNetwork, declare
+from broker.hub.management import ManagementUnavailable
 from tests.integration.hub.network import HUB_COMMAND, NET, Network, channel_to
 from tests.services.processes import run
 from tests.services.rabbitmq import Vhost

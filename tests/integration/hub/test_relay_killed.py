@@ -7,6 +7,7 @@ that keeps its acknowledgements back. kill -9 does not test power loss.
 from __future__ import annotations
 
 import random
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -208,8 +209,9 @@ def report(
     took: float,
 ) -> None:
     with capsys.disabled():
-        print(  # noqa: T201 - the number of counted rounds is asked for
+        # The number of counted rounds is asked for; the stdout of a worker is not shown.
+        sys.stderr.write(
             f"\nrelay killed in the window: {counted} counted rounds, {redelivered} messages "
             f"redelivered; {len(ledger.confirmed)} confirmed, {len(desk.shown)} received, "
-            f"{len(ledger.attempted)} attempted; {took:.0f} s"
+            f"{len(ledger.attempted)} attempted; {took:.0f} s\n"
         )

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.amqp import Death, Delivery
-from broker.hub.drain import is_from, reason_of
+from broker.hub.drain import box_of, is_from, reason_of
 from broker.hub.letters import letter_of
 from broker.hub.store import Box
 from contracts.identifiers import KeyId, OrgId
@@ -48,3 +48,24 @@ def test_of_unreadable_bytes_only_size_and_hash_are_kept(body: bytes) -> None:
     assert (letter.sender, letter.mid, letter.to) == ("", "", "")
     assert letter.size == len(body) + 6
     assert "CANARY" not in repr(letter)
+
+
+@pytest.mark.parametrize(
+    ("queue", "key", "died_in", "token"),
+    [
+        ("relay.undeliverable", "ab12", "", "ab12"),
+        ("relay.undeliverable", "mailbox", "", None),
+        ("relay.undeliverable", "", "", None),
+        ("relay.undeliverable", "mailbox", "box.ab12", None),
+        ("relay.dead", "mailbox", "box.ab12", "ab12"),
+        ("relay.dead", "ab12", "box.mailbox", None),
+        ("relay.dead", "ab12", "relay.in", None),
+        ("relay.dead", "ab12", "", None),
+    ],
+)
+def test_one_device_s_copy_is_known_by_where_it_was_or_was_meant_for(
+    queue: str, key: str, died_in: str, token: str | None
+) -> None:
+    death = Death("expired", died_in) if died_in else None
+    one = Delivery(tag=1, body=b"x", user="", attempts=0, death=death, key=key)
+    assert box_of(one, queue) == token

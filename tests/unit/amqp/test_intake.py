@@ -166,6 +166,7 @@ def test_it_is_remembered_after_the_confirm_and_acknowledged_after_that() -> Non
     assert (rig.acceptance.memory, rig.lane.acknowledged) == ({}, [])
     rig.loop.settle()
     assert rig.acceptance.memory == {Mid("0" * 32): Eid(checked(ONE).eid)}
+    assert rig.publisher.keys == ["mailbox"]
     assert rig.lane.acknowledged == [1]
 
 

@@ -7,12 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from broker.amqp import Outcome
+from broker.hub import models
+from broker.hub.boxes import BOX_SETTLES_SECONDS, Boxes
+from broker.hub.models import CopyState
 from broker.hub.store import Box
 from broker.hub.writer import STRANGE_KEY_PAUSE_SECONDS, STRANGE_KEY_TRIES, Writer
 from contracts.notice import read_notice
 from contracts.sealing import Sealed
-from tests.unit.amqp.fakes import FakeLane, FakeLoop, delivery, inside
+from tests.unit.amqp.fakes import FakeLane, FakeLoop, FakePublisher, delivery, inside
 from tests.unit.hub.hubs import Directory, make_hub, sqlite
 from tests.unit.hub.network import Desk, Network, new_mid
 
@@ -27,19 +32,36 @@ class Rig:
         self.directory = Directory(self.network)
         self.hub = make_hub(self.network, sqlite(folder), directory=self.directory, queue=True)
         self.loop, self.lane, self.tag = FakeLoop(), FakeLane(), 0
+        self.boxes = Boxes(self.hub.engine)
         self.writer: Any = inside(Writer)(
             self.loop,
             acceptance=self.hub.acceptance,
             known=self.hub.known,
             store=self.hub.store,
+            boxes=self.boxes,
             clock=self.network.clock,
         )
         self._deliver: Callable[[object], None] = self.writer.source.lane._deliver
         self.writer.source.lane = self.lane
+        self.publisher = FakePublisher()
+        self.writer.copies.publisher = self.publisher
 
     def deliver(self, body: bytes) -> None:
         self.tag += 1
         self._deliver(delivery(self.tag, body))
+
+    def give_box(self, desk: Desk) -> str:
+        """Let this desk consume at RabbitMQ; its token."""
+        now = self.network.clock()
+        made = self.boxes.issue(Box(desk.org, desk.key_id), until=now + 60, now=now)
+        self.network.clock.now += BOX_SETTLES_SECONDS
+        return made.token
+
+    def answer(self, outcome: Outcome) -> None:
+        """Let the broker answer the oldest unconfirmed copy."""
+        _, settle = self.publisher.waiting.pop(0)
+        settle(outcome)
+        self.loop.settle()
 
     def accept(self, sealed: Sealed) -> None:
         desk = self.sender.desk
@@ -156,3 +178,103 @@ def test_one_for_an_organisation_nobody_knows_ends_in_dead_letters(rig: Rig) -> 
     rig.loop.settle()
     assert rig.reasons() == ["keys_changed"]
     assert rig.lane.acknowledged == [1]
+
+
+# -- devices that hold a box ----------------------------------------------------------------------
+
+
+def states(rig: Rig, desk: Desk) -> list[str]:
+    rows = models.copy.c
+    with rig.hub.engine.connect() as connection:
+        return list(connection.scalars(select(rows.state).where(rows.device == desk.key_id)))
+
+
+def test_a_device_with_a_box_has_its_copy_there_and_the_others_in_the_table(rig: Rig) -> None:
+    first, second = rig.receiver.desks
+    token = rig.give_box(first)
+    sealed = rig.sender.desk.seal(to=rig.receiver)
+    rig.deliver(sealed.body)
+    rig.loop.settle()
+    assert rig.publisher.keys == [token]
+    assert rig.lane.acknowledged == []
+    assert states(rig, first) == []
+    rig.answer(Outcome.CONFIRMED)
+    assert rig.lane.acknowledged == [1]
+    assert states(rig, first) == [CopyState.BOXED]
+    assert rig.fetch(first) == []
+    assert rig.fetch(second) == [sealed.eid]
+
+
+def test_a_redelivery_puts_no_second_copy_into_a_box(rig: Rig) -> None:
+    rig.give_box(rig.receiver.desk)
+    sealed = rig.sender.desk.seal(to=rig.receiver)
+    rig.deliver(sealed.body)
+    rig.loop.settle()
+    rig.answer(Outcome.CONFIRMED)
+    rig.deliver(sealed.body)
+    rig.loop.settle()
+    assert rig.publisher.waiting == []
+    assert rig.lane.acknowledged == [1, 2]
+
+
+def test_a_box_that_is_full_gives_its_device_a_row_and_holds_up_nobody(rig: Rig) -> None:
+    rig.give_box(rig.receiver.desk)
+    sealed = rig.sender.desk.seal(to=rig.receiver)
+    rig.deliver(sealed.body)
+    rig.loop.settle()
+    rig.answer(Outcome.REFUSED)
+    assert rig.lane.acknowledged == [1]
+    assert rig.fetch(rig.receiver.desk) == [sealed.eid]
+
+
+def test_a_copy_whose_confirm_was_lost_is_published_again_before_anything_is_acknowledged(
+    rig: Rig,
+) -> None:
+    rig.give_box(rig.receiver.desk)
+    rig.deliver(rig.sender.desk.seal(to=rig.receiver).body)
+    rig.loop.settle()
+    rig.publisher.usable = False
+    rig.answer(Outcome.LOST)
+    assert rig.lane.acknowledged == []
+    rig.publisher.usable = True
+    rig.writer.copies._publish_parked()
+    rig.loop.settle()
+    rig.answer(Outcome.CONFIRMED)
+    assert rig.lane.acknowledged == [1]
+    assert states(rig, rig.receiver.desk) == [CopyState.BOXED]
+
+
+def test_of_two_boxes_the_one_confirmed_before_a_loss_gets_no_second_copy(rig: Rig) -> None:
+    for desk in rig.receiver.desks:
+        rig.give_box(desk)
+    rig.deliver(rig.sender.desk.seal(to=rig.receiver).body)
+    rig.loop.settle()
+    rig.answer(Outcome.CONFIRMED)
+    rig.answer(Outcome.LOST)
+    assert rig.lane.acknowledged == []
+    assert len(rig.publisher.waiting) == 1
+    rig.answer(Outcome.CONFIRMED)
+    assert rig.lane.acknowledged == [1]
+    assert [states(rig, desk) for desk in rig.receiver.desks] == [[CopyState.BOXED]] * 2
+
+
+def test_a_device_that_has_left_its_box_gets_rows_again(rig: Rig) -> None:
+    desk = rig.receiver.desk
+    token = rig.give_box(desk)
+    assert rig.boxes.leave(token, now=rig.network.clock())
+    sealed = rig.sender.desk.seal(to=rig.receiver)
+    rig.deliver(sealed.body)
+    rig.loop.settle()
+    assert rig.publisher.waiting == []
+    assert rig.fetch(desk) == [sealed.eid]
+
+
+def test_a_box_that_was_made_just_now_is_not_trusted_with_a_copy_yet(rig: Rig) -> None:
+    desk = rig.receiver.desk
+    rig.give_box(desk)
+    rig.network.clock.now -= 1
+    sealed = rig.sender.desk.seal(to=rig.receiver)
+    rig.deliver(sealed.body)
+    rig.loop.settle()
+    assert rig.publisher.waiting == []
+    assert rig.fetch(desk) == [sealed.eid]

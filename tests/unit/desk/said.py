@@ -1,12 +1,14 @@
 """Bodies to say in a test, from the fictional examples; and a desk that breaks the rules.
 
 say(desk, case, "referral.status", body("referral.status", status="started"))
+speak(desk, "referral.accepted")                            # the same in the only case
 forge(desk, case, "lead.taken", body("lead.taken"))         # signed, and illegal there
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from broker.desk.cases import heads, refold
@@ -23,15 +25,21 @@ from contracts.examples import example_body
 from contracts.identifiers import EventId
 from contracts.messages import new_message, render_body
 from contracts.times import utc_text
-from tests.unit.desk.simulated import World, only_case
+from tests.unit.desk.simulated import SimulatedHub, World, only_case
 
 
 def body(message_type: str, **changes: JsonValue) -> JsonObject:
-    """The example of a type, without a contact that nobody opted in to."""
+    """The example of a type; an identity without a contact, as it may go after a warning too."""
     found = example_body(message_type)
     if message_type == "identity.released":
         found.pop("contact", None)
     return found | changes
+
+
+def identity_with_contact() -> JsonObject:
+    """Whom to write to directly: only for a person who has opted in to it."""
+    channels: list[JsonValue] = [{"kind": "messenger", "value": "+000 0000 0000"}]
+    return body("identity.released", contact={"mode": "direct", "channels": channels})
 
 
 def renewed(desk: Desk, case: Case, **changes: object) -> JsonObject:
@@ -75,10 +83,23 @@ def referred(world: World, ours: Desk, theirs: Desk, **changes: JsonValue) -> No
     world.settle(ours, theirs)
 
 
+def speak(desk: Desk, message_type: str, **changes: JsonValue) -> None:
+    """Say it in the only case; it leaves when the desk delivers."""
+    say(desk, only_case(desk), message_type, body(message_type, **changes))
+
+
 def tell(world: World, desk: Desk, other: Desk, message_type: str, **changes: JsonValue) -> None:
     """Say it in the only case, and let it arrive."""
-    say(desk, only_case(desk), message_type, body(message_type, **changes))
+    speak(desk, message_type, **changes)
     world.settle(desk, other)
+
+
+@contextmanager
+def away(hub: SimulatedHub) -> Iterator[None]:
+    """The hub out of reach for the length of the block."""
+    hub.reachable = False
+    yield
+    hub.reachable = True
 
 
 def accepted(world: World, ours: Desk, theirs: Desk, **changes: JsonValue) -> None:

@@ -26,15 +26,26 @@ from broker.desk.courier import Round, tick
 from broker.desk.enrolment import Newcomer, first_statements, new_org_id
 from broker.desk.errors import DeskError
 from broker.desk.keyfile import LEAST_MEM, Cost, Wrapping, write_key_file
-from broker.desk.keyring import FILE_NAME, KeyRingFile, new_ring, published_weeks, render_ring
+from broker.desk.keyring import (
+    FILE_NAME,
+    KeyRingFile,
+    keys_folder,
+    new_ring,
+    published_weeks,
+    render_ring,
+)
 from broker.desk.records import Case, Entry
 from broker.desk.store import FILE_NAME as DATABASE
 from broker.desk.store import Store, open_store
 from broker.desk.unlocking import Desk
 from broker.desk.weeks import READS
-from broker.mirror import DirectoryUnreachable
+from broker.mirror import DirectoryUnreachable, Freshness, Seen, freshness
 from broker.service.database import open_engine
+from contracts import entries as signed_entries
+from contracts.contents import Role
+from contracts.drafting import device_statement, keys_statement, listing_statement
 from contracts.encoding import JsonObject
+from contracts.entries import EntryService, entry_hash, render_entry
 from contracts.envelope import check_for_hub, parse_envelope
 from contracts.errors import Refused
 from contracts.examples import example_request
@@ -42,13 +53,18 @@ from contracts.identifiers import Eid, KeyId, Mid, OrgId, Ref
 from contracts.log import Leaf
 from contracts.messages import render_body
 from contracts.notice import Notice, NoticeStatus, sign_notice
+from contracts.quorum import Accepted
+from contracts.record_ids import service_id
 from contracts.register import Register
-from contracts.root import Hub, RootFile, demonstration_root, parse_root
+from contracts.root import Hub, RootFile, parse_root
 from contracts.routing import RouteState, RouteTable
 from contracts.signing import SigningKey
-from contracts.statements import Role, Statement, device_statement, keys_statement, monday
+from contracts.statements import Statement
+from contracts.times import monday
+from tests.vouching import Vouchers, demo_root
 
 NET: Final = "demo.tests"
+ROOT: Final = parse_root(demo_root(net=NET))
 DAY: Final = 86_400
 START: Final = monday(1_795_200_000) + 2 * DAY  # a Wednesday: minutes never cross a key week
 SERVICE: Final = "11111111-1111-4111-8111-111111111111"
@@ -76,7 +92,7 @@ class DirectoryLog:
 
     clock: Clock
     leaves: list[Leaf] = field(default_factory=list)
-    register: Register = field(default_factory=lambda: Register(NET))
+    register: Register = field(default_factory=lambda: Register(ROOT))
     reachable: bool = True
 
     def add(self, statement: Statement) -> int:
@@ -89,12 +105,28 @@ class DirectoryLog:
 class LogCopy:
     """One desk's copy of the log, as old as its last synchronisation."""
 
-    def __init__(self, log: DirectoryLog) -> None:
+    def __init__(self, log: DirectoryLog, root: RootFile = ROOT) -> None:
         self._log = log
         self._size = 0
-        self.register = Register(NET)
+        self.register = Register(root)
+        self.root = root
+        self.checkpoint: Accepted | None = None
         self.synced_at: int | None = None
         self.syncs = 0
+
+    @property
+    def time(self) -> int:
+        return self.synced_at or 0
+
+    def age(self, now: int) -> int | None:
+        return None if self.synced_at is None else now - self.synced_at
+
+    def level(self, now: int) -> Freshness:
+        return freshness(self.age(now))
+
+    def check_dir(self, size: int, root: bytes, sig: bytes) -> Seen:
+        assert (size, len(root), len(sig)) >= (1, 32, 64)
+        return Seen.CONSISTENT
 
     def sync(self) -> None:
         if not self._log.reachable:
@@ -122,6 +154,7 @@ class Directory:
 
     log: DirectoryLog
     services: list[Mapping[str, Any]] = field(default_factory=list)
+    entries: dict[str, bytes] = field(default_factory=dict)
     asked: list[Mapping[str, str]] = field(default_factory=list)
     lose_answers: bool = False
 
@@ -131,13 +164,10 @@ class Directory:
         self.asked.append(parameters)
         return {"total_items": len(self.services), "contents": self.services}
 
-    def service(self, service_id: str) -> Mapping[str, Any]:
+    def entry(self, name: str) -> bytes | None:
         if not self.log.reachable:
             raise Unreachable
-        for service in self.services:
-            if service.get("id") == service_id:
-                return service
-        raise HubRefused("not_found", "")
+        return self.entries.get(name)
 
     def publish(self, statement: Statement) -> int:
         if not self.log.reachable:
@@ -287,24 +317,38 @@ class World:
         self.log = DirectoryLog(self.clock)
         hub_key, log_key = SigningKey.generate(), SigningKey.generate()
         facts = Hub.of(url="http://127.0.0.1:1", key=hub_key.public)
-        self.root: RootFile = parse_root(
-            demonstration_root(net=NET, hubs=[facts], log=log_key.public)
-        )
+        self.root: RootFile = parse_root(demo_root(net=NET, hubs=[facts], log=log_key.public))
         self.routes = RouteTable.of({("my", "bd"): RouteState.SIGNED})
         self.hub = SimulatedHub(self.log, self.routes, hub_key, self.clock)
         self.directory = Directory(self.log)
         self.sticks: dict[OrgId, SigningKey] = {}
+        self.vouchers = Vouchers(NET)
 
     def organisation(self, country: str) -> Desk:
         """An admitted organisation with one desk."""
         org, root_key = new_org_id(country), SigningKey.generate()
         desk = self.desk_for(org)
         newcomer = Newcomer(country, "ngo")
-        for statement in first_statements(root_key, desk.ring, newcomer, now=self.clock()):
+        now = self.clock()
+        statements = first_statements(root_key, desk.ring, newcomer, now=now)
+        for statement in self.vouchers.admitted(*statements, iat=now):
             self.log.add(statement)
         self.sticks[org] = root_key
         desk.log.sync()
         return desk
+
+    def list_service(self, desk: Desk, *populations: str, name: str = "Shelter") -> str:
+        """Let an organisation sign its entry, and the directory show it; the service's id."""
+        service = EntryService(
+            "shelter", name, ("shelter",), ("eng",), "BD", False, populations=populations
+        )
+        entry = signed_entries.Entry(desk.org, "ngo", f"{name} DEMO", "", (service,), demo=True)
+        data = render_entry(entry)
+        self.directory.entries[entry_hash(data)] = data
+        heading = self.log.register.next_heading(desk.org, iat=self.clock())
+        self.log.add(listing_statement(heading, desk.ring.signing, entry=entry_hash(data)))
+        self.directory.services.append(shown_service(desk.org, name))
+        return service_id(desk.org, service.key)
 
     def second_desk(self, first: Desk, *, reads: tuple[str, ...] = READS) -> Desk:
         """Another computer of the same organisation, and the versions that it reads."""
@@ -329,9 +373,11 @@ class World:
         """A desk with keys that nobody has heard of."""
         home = self.folder / f"{org}-{random(4).hex()}"
         home.mkdir(mode=0o700)
+        keys_folder(home)
         (home / DATABASE).write_bytes(_empty_database())
         ring = new_ring(net=NET, org=org, now=self.clock())
         wrapping = Wrapping(FAST, random(16), random(32))  # a passphrase's key, without its cost
+        (home / FILE_NAME).parent.mkdir(mode=0o700, exist_ok=True)
         write_key_file(home / FILE_NAME, render_ring(ring), wrapping, new=True)
         return self.opened(home, KeyRingFile(home / FILE_NAME, wrapping, ring))
 
@@ -343,7 +389,7 @@ class World:
             root=self.root,
             keys=keys,
             store=Store(open_engine(f"sqlite:///{home / DATABASE}"), Archive(ring.archive_key)),
-            log=LogCopy(self.log),
+            log=LogCopy(self.log, self.root),
             hub=Door(self.hub, ring.org, ring.device),
             directory=self.directory,
             routes=self.routes,
@@ -368,6 +414,13 @@ class World:
             if not any([busy(tick(desk)) for desk in desks]):
                 return
         raise DeskError("busy")
+
+
+def shown_service(org: str, name: str) -> dict[str, Any]:
+    """What the directory answers for the service of this organisation."""
+    identifiers = [{"identifier_scheme": "rujukan", "identifier": org}]
+    organisation = {"name": f"{name} DEMO", "organization_identifiers": identifiers}
+    return {"id": service_id(org, "shelter"), "name": name, "organization": organisation}
 
 
 @cache

@@ -80,7 +80,9 @@ def test_the_search_for_canaries_finds_what_is_there(world: World) -> None:
 def everything_of(home: Path) -> bytes:
     """Every file of a desk but its copy of the public log, as it lies on the disk."""
     return b"\n".join(
-        path.read_bytes() for path in home.iterdir() if not path.name.startswith("mirror")
+        path.read_bytes()
+        for path in home.rglob("*")
+        if path.is_file() and not path.name.startswith("mirror")
     )
 
 

@@ -10,9 +10,8 @@ from broker.desk.standing import Outstanding, look
 from broker.desk.unlocking import Desk
 from contracts.encoding import JsonObject
 from contracts.lifecycle import State
-from contracts.statements import DAY
 from contracts.timers import ALLOWANCES, ERASE_WITHIN, MEET_WITHIN, Level, Stage
-from contracts.times import unix_seconds, utc_text
+from contracts.times import DAY, unix_seconds, utc_text
 from tests.unit.desk.said import accepted, body, every_place, referred, tell
 from tests.unit.desk.simulated import World, only_case
 

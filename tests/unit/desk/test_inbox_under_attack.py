@@ -30,8 +30,7 @@ from contracts.lifecycle import Side, State
 from contracts.messages import Message, new_message, parse_message, render_message
 from contracts.times import utc_text
 from tests.unit.desk.said import accepted, body, of_type, referred
-from tests.unit.desk.simulated import SERVICE, Copy, World, cases, entries, only_case
-from tests.unit.desk.test_receivers import listing
+from tests.unit.desk.simulated import Copy, World, cases, entries, only_case
 from tests.unit.desk.test_receiving import (
     EVENT,
     REF,
@@ -387,10 +386,10 @@ def test_what_another_organisations_service_takes_says_nothing_of_the_receiver(
     world: World, ours: Desk, theirs: Desk
 ) -> None:
     other = world.organisation("bd")
+    service = world.list_service(other, "girls")
     ours.log.sync()
-    world.directory.services.append(listing(other, "girls"))
-    assert receiver_of(ours, theirs.org, SERVICE, ask_listing=True).takes_children is None
-    assert receiver_of(ours, other.org, SERVICE, ask_listing=True).takes_children is True
+    assert receiver_of(ours, theirs.org, service, ask_listing=True).takes_children is None
+    assert receiver_of(ours, other.org, service, ask_listing=True).takes_children is True
 
 
 @pytest.mark.parametrize(

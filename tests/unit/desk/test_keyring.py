@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from broker.desk import weeks
 from broker.desk.client import Unreachable
 from broker.desk.courier import tick
+from broker.desk.enrolment import Newcomer, first_statements
 from broker.desk.errors import DeskError
 from broker.desk.keyfile import open_key_file, write_key_file
 from broker.desk.keyring import (
     FILE_NAME,
     KEPT_AFTER_WEEK,
+    KeyRing,
     KeyRingFile,
     forgotten,
     new_ring,
@@ -27,11 +33,26 @@ from broker.desk.keyring import (
     topped_up,
 )
 from broker.desk.sending import send_referral
-from broker.desk.weeks import forget_old_weeks, tend_keys
+from broker.desk.unlocking import Desk, DirectoryDoor, Log, surely_past
+from broker.desk.weeks import forget_old_weeks, tend_keys, weeks_ahead
+from contracts.contents import WEEKS_AHEAD
 from contracts.identifiers import OrgId
 from contracts.lifecycle import State
-from contracts.statements import WEEK, WEEKS_AHEAD, monday
-from tests.unit.desk.simulated import FAST, NET, START, World, cases, only_case
+from contracts.register import Register
+from contracts.signing import SigningKey
+from contracts.statements import Statement
+from contracts.times import DAY, WEEK, monday
+from tests.unit.desk.simulated import (
+    FAST,
+    NET,
+    ROOT,
+    START,
+    Clock,
+    World,
+    cases,
+    only_case,
+)
+from tests.vouching import apply_all
 
 ORG = OrgId("my-0123456789abcdef")
 AT = st.integers(1_700_000_000, 2_000_000_000)
@@ -118,23 +139,163 @@ def test_a_lost_answer_of_the_directory_does_not_use_a_number_twice(world: World
     assert len(world.log.leaves) == before
 
 
-def test_two_desks_of_one_organisation_publish_one_after_the_other(
-    world: World, monkeypatch: pytest.MonkeyPatch
+class Interrupted:
+    """A directory to which somebody else publishes just before our own statement arrives."""
+
+    def __init__(self, inner: DirectoryDoor, meanwhile: Callable[[], object]) -> None:
+        self._inner, self._meanwhile = inner, [meanwhile]
+
+    def publish(self, statement: Statement) -> int:
+        while self._meanwhile:
+            self._meanwhile.pop()()
+        return self._inner.publish(statement)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+
+def test_two_desks_of_one_organisation_that_rotate_at_once_both_end_published(
+    world: World,
 ) -> None:
     first = world.organisation("my")
     second = world.second_desk(first)
     world.clock.pass_(4 * WEEK)
-    for desk in (first, second):
-        desk.log.sync()
-    stale = weeks.next_keys(
-        topped_up(first.ring, now=world.clock()), first.log.register, now=world.clock()
-    )
-    assert tend_keys(second).published
-    # The first desk was about to publish in the same place of the chain.
-    monkeypatch.setattr(weeks, "next_keys", lambda *_args, **_named: stale)
-    assert not tend_keys(first).published
-    monkeypatch.undo()
+    first.directory = Interrupted(first.directory, lambda: tend_keys(second))
     assert tend_keys(first).published
+    for desk in (first, second):
+        device = world.log.register.device(desk.org, desk.ring.device)
+        assert device is not None
+        assert weeks_ahead(device, now=world.clock()) == WEEKS_AHEAD - 1
+    assert not tend_keys(first).published
+
+
+def test_a_desk_that_loses_the_race_every_time_tries_again_in_the_next_round(
+    world: World,
+) -> None:
+    first = world.organisation("my")
+    second = world.second_desk(first)
+    world.clock.pass_(4 * WEEK)
+    stale = first.log.register.copy()
+    usual = first.log
+    first.log = Behind(usual, stale)  # what the witnesses have not seen yet
+    tend_keys(second)
+    assert not tend_keys(first).published
+    first.log = usual
+    assert tend_keys(first).published
+
+
+class Behind:
+    """A copy of the log that no synchronising brings up to date."""
+
+    def __init__(self, inner: Log, register: Register) -> None:
+        self._inner, self.register = inner, register
+
+    def sync(self) -> None: ...
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+
+YEAR = 365 * DAY
+
+
+def witnessed(desk: Desk) -> None:
+    """As if five witnesses signed this desk's log: its time is theirs."""
+    root = replace(desk.root, k=5)
+    desk.root = root
+    desk.log.root = root  # type: ignore[misc]  # the simulated copy's is a plain attribute
+
+
+@pytest.mark.parametrize("off", [-YEAR, -WEEK, WEEK, YEAR])
+def test_a_clock_that_is_off_destroys_no_secret_and_closes_no_mailbox(
+    world: World, off: int
+) -> None:
+    ours, theirs = world.organisation("my"), world.organisation("bd")
+    witnessed(theirs)
+    theirs.clock = Clock(world.clock() + off)
+    for _ in range(6):
+        before = set(secrets(theirs.ring))
+        tick(theirs)
+        assert before <= set(secrets(theirs.ring))
+        assert world.log.register.can_receive(theirs.org, world.clock())
+        device = world.log.register.device(theirs.org, theirs.ring.device)
+        assert device is not None
+        assert {key.key_id for key in device.keys} <= set(secrets(theirs.ring))
+        world.clock.pass_(3 * DAY)
+        theirs.clock.pass_(3 * DAY)
+    theirs.clock = world.clock
+    ours.log.sync()
+    send_referral(ours, to=theirs.org, body=world.request(theirs))
+    world.settle(ours, theirs)
+    assert only_case(theirs).state is State.DELIVERED
+
+
+@given(local=st.integers(0, 2**33), t=AT)
+def test_with_witnesses_their_time_alone_decides_what_is_past(local: int, t: int) -> None:
+    assert surely_past(KnownTime(k=5, time=t), now=local) == t
+
+
+@given(local=st.integers(0, 2**33), t=AT)
+def test_without_witnesses_a_clock_ahead_gains_a_week_at_most(local: int, t: int) -> None:
+    assert surely_past(KnownTime(k=0, time=t), now=local) <= min(local, t + WEEK)
+
+
+class KnownTime:
+    """A log that says how late it is."""
+
+    def __init__(self, *, k: int, time: int) -> None:
+        self.root = replace(ROOT, k=k)
+        self.time = time
+        self.register = Register(ROOT)
+        self.synced_at: int | None = time
+        apply_all(self.register, *first_words(time), t=time)
+
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(f"{name} must not be asked for")
+
+
+@cache
+def _newcomer() -> tuple[SigningKey, KeyRing]:
+    return SigningKey.generate(), new_ring(net=NET, org=ORG, now=START)
+
+
+def first_words(now: int) -> tuple[Statement, ...]:
+    root, ring = _newcomer()
+    return first_statements(root, ring, Newcomer("my", "ngo"), now=now)[:1]
+
+
+def test_secrets_go_21_days_after_their_week_by_the_witnesses_time(world: World) -> None:
+    ours = world.organisation("my")
+    witnessed(ours)
+    first = ours.ring.weeks[0].begins
+    ours.clock = Clock(world.clock() - YEAR)
+    world.clock.now = first + WEEK + KEPT_AFTER_WEEK - 1
+    ours.log.sync()
+    forget_old_weeks(ours, now=ours.clock())
+    assert ours.ring.weeks[0].begins == first
+    world.clock.pass_(1)
+    ours.log.sync()
+    forget_old_weeks(ours, now=ours.clock())
+    assert ours.ring.weeks[0].begins > first
+
+
+def test_a_crash_between_saving_and_the_answer_publishes_the_saved_weeks_once(
+    world: World,
+) -> None:
+    ours = world.organisation("my")
+    world.clock.pass_(4 * WEEK)
+    ours.log.sync()
+    world.directory.lose_answers = True
+    with pytest.raises(Unreachable):
+        tend_keys(ours)
+    world.directory.lose_answers = False
+    restarted = world.again(ours)
+    restarted.log.sync()
+    tend_keys(restarted)
+    device = world.log.register.device(ours.org, ours.ring.device)
+    assert device is not None
+    assert {key.key_id for key in device.keys} <= set(secrets(restarted.ring))
+    assert weeks_ahead(device, now=world.clock()) == WEEKS_AHEAD - 1
 
 
 def test_mail_to_a_forgotten_week_cannot_be_opened_and_is_said_so(world: World) -> None:
@@ -199,3 +360,59 @@ def test_a_locked_desk_can_do_nothing_any_more(world: World) -> None:
         with pytest.raises(RuntimeError):
             act()
     assert other.ring.org  # another process of the same desk goes on
+
+
+# The folder, and its passphrase
+
+
+def test_the_keys_lie_apart_in_a_folder_that_backups_leave_out(tmp_path: Path) -> None:
+    ring = new_ring(net=NET, org=ORG, now=START)
+    KeyRingFile.create(tmp_path, b"fig lantern meadow quartz", ring, cost=FAST)
+    folder = (tmp_path / FILE_NAME).parent
+    assert folder != tmp_path  # the cases may be backed up, what opens them may not
+    tag = (folder / "CACHEDIR.TAG").read_bytes()
+    assert tag.startswith(b"Signature: 8a477f597d28d172789f06886806bc55")
+    assert folder.stat().st_mode & 0o077 == 0
+
+
+def test_a_desk_of_an_earlier_version_finds_its_keys_where_they_were(tmp_path: Path) -> None:
+    passphrase = b"fig lantern meadow quartz"
+    ring = new_ring(net=NET, org=ORG, now=START)
+    KeyRingFile.create(tmp_path, passphrase, ring, cost=FAST)
+    (tmp_path / FILE_NAME).replace(tmp_path / "desk.key")
+    for _ in range(2):
+        assert KeyRingFile.unlock(tmp_path, passphrase).ring.device == ring.device
+    assert not (tmp_path / "desk.key").exists()
+
+
+def test_a_new_passphrase_opens_the_same_keys_and_the_old_one_nothing(tmp_path: Path) -> None:
+    old, new = b"fig lantern meadow quartz", b"stick of drift wood and salt"
+    ring = new_ring(net=NET, org=ORG, now=START)
+    keys = KeyRingFile.create(tmp_path, old, ring, cost=FAST)
+    other = KeyRingFile.unlock(tmp_path, old)
+    keys.change_passphrase(new, cost=FAST)
+    assert KeyRingFile.unlock(tmp_path, new).ring.archive_key == ring.archive_key
+    with pytest.raises(DeskError) as caught:
+        KeyRingFile.unlock(tmp_path, old)
+    assert caught.value.code == "wrong_passphrase"
+    with pytest.raises(DeskError) as caught:
+        other.ring  # noqa: B018 - reading is what another process does
+    assert caught.value.code == "passphrase_changed"
+    assert keys.change(lambda ring: topped_up(ring, now=START + WEEK)).weeks
+
+
+def test_a_crash_while_the_passphrase_changes_leaves_one_that_opens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = b"fig lantern meadow quartz", b"stick of drift wood and salt"
+    keys = KeyRingFile.create(tmp_path, old, new_ring(net=NET, org=ORG, now=START), cost=FAST)
+
+    def crash(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    for name in ("fsync", "replace"):
+        with monkeypatch.context() as patch:
+            patch.setattr(os if name == "fsync" else Path, name, crash)
+            with pytest.raises(KeyboardInterrupt):
+                keys.change_passphrase(new, cost=FAST)
+        assert KeyRingFile.unlock(tmp_path, old).ring.org == ORG

@@ -21,7 +21,7 @@ from broker.desk.sending import send_referral
 from broker.desk.standing import SENT_WITHIN, look
 from broker.desk.unlocking import Desk
 from contracts.lifecycle import State
-from contracts.statements import DAY
+from contracts.times import DAY
 from tests.unit.desk.simulated import Door, World, entries, mid_of, only_case
 
 

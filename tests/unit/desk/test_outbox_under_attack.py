@@ -35,9 +35,8 @@ from contracts.examples import example_body
 from contracts.identifiers import EventId
 from contracts.lifecycle import UNTIL_STORED, State
 from contracts.messages import new_message, render_message
-from contracts.statements import DAY
-from contracts.times import utc_text
-from tests.unit.desk.said import accepted, body, of_type, renewed, tell
+from contracts.times import DAY, utc_text
+from tests.unit.desk.said import accepted, body, identity_with_contact, of_type, renewed, tell
 from tests.unit.desk.simulated import Clock, Door, World, entries, mid_of, only_case
 from tests.unit.desk.test_withdrawal import OPEN_TO_CONTACT
 
@@ -247,7 +246,7 @@ def contact_open(world: World, ours: Desk, theirs: Desk) -> None:
     safety = dict(example_body("referral.requested")["safety"])  # type: ignore[arg-type]  # an object
     accepted(world, ours, theirs, safety=safety | OPEN_TO_CONTACT)
     world.hub.reachable = False
-    say(ours, only_case(ours), "identity.released", dict(example_body("identity.released")))
+    say(ours, only_case(ours), "identity.released", identity_with_contact())
     tick(ours)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -15,17 +14,10 @@ from broker.desk.unlocking import Desk
 from contracts.bodies import IdentityReleased
 from contracts.encoding import JsonObject
 from contracts.examples import example_body
+from contracts.record_ids import service_id
 from tests.unit.desk.said import body, referred
-from tests.unit.desk.simulated import SERVICE, World, cases, entries, only_case
+from tests.unit.desk.simulated import World, cases, entries, only_case
 from tests.unit.desk.test_sending import refused
-
-
-def listing(theirs: Desk, *populations: str) -> dict[str, Any]:
-    terms = [{"link_type": "population", "taxonomy_term": {"code": code}} for code in populations]
-    service = {"link_type": "service", "taxonomy_term": {"code": "girls"}}  # not a population
-    identifiers = [{"identifier_scheme": "rujukan", "identifier": theirs.org}]
-    organisation = {"organization_identifiers": identifiers}
-    return {"id": SERVICE, "organization": organisation, "attributes": [service, *terms]}
 
 
 def child(world: World, theirs: Desk) -> JsonObject:
@@ -39,7 +31,10 @@ def child(world: World, theirs: Desk) -> JsonObject:
     guardian: JsonObject = {
         "status": "none", "assent": "yes", "best_interest": "determined",
     }  # fmt: skip
+    to = request["to"]
+    assert isinstance(to, dict)
     return request | {
+        "to": to | {"service_id": service_id(theirs.org, "shelter")},
         "person": person | {"age_band": "12_15"},
         "guardian": guardian,
         "consent": consent | {"fields": [*fields, "guardian"]},
@@ -50,7 +45,7 @@ def test_the_listing_is_not_asked_for_where_it_decides_nothing(
     world: World, ours: Desk, theirs: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
-    monkeypatch.setattr(world.directory, "service", asked.append)
+    monkeypatch.setattr(world.directory, "entry", asked.append)
     referred(world, ours, theirs)
     assert not asked
 
@@ -63,37 +58,38 @@ def test_the_listing_is_not_asked_for_where_it_decides_nothing(
 def test_whom_a_service_takes_is_what_it_lists(
     world: World, ours: Desk, theirs: Desk, populations: tuple[str, ...], takes: bool | None
 ) -> None:
+    service = world.list_service(theirs, *populations)
     ours.log.sync()
-    world.directory.services.append(listing(theirs, *populations))
-    found = receiver_of(ours, theirs.org, SERVICE, ask_listing=True)
+    found = receiver_of(ours, theirs.org, service, ask_listing=True)
     assert (found.kind, found.takes_children) == ("ngo", takes)
-    assert receiver_of(ours, theirs.org, SERVICE, ask_listing=False).takes_children is None
+    assert receiver_of(ours, theirs.org, service, ask_listing=False).takes_children is None
 
 
-@pytest.mark.parametrize(
-    "strange", [{"attributes": None}, {"attributes": 7}, {"attributes": [7, {}, None]}]
-)
-def test_a_listing_of_another_form_says_nothing(
-    world: World, ours: Desk, theirs: Desk, strange: dict[str, Any]
+def test_an_entry_with_other_bytes_than_were_signed_says_nothing(
+    world: World, ours: Desk, theirs: Desk
 ) -> None:
-    world.directory.services.append(listing(theirs) | strange)
-    assert receiver_of(ours, theirs.org, SERVICE, ask_listing=True).takes_children is None
+    service = world.list_service(theirs, "girls")
+    ours.log.sync()
+    [name] = world.directory.entries
+    for bad in (b"", b"{}", world.directory.entries[name].replace(b"girls", b"women")):
+        world.directory.entries[name] = bad
+        assert receiver_of(ours, theirs.org, service, ask_listing=True).takes_children is None
 
 
 @pytest.mark.parametrize("directory", ["away", "unlisted", "silent"])
 def test_a_child_is_referred_only_where_it_is_known_that_children_are_taken(
     world: World, ours: Desk, theirs: Desk, directory: str
 ) -> None:
+    if directory == "silent":
+        world.list_service(theirs)
     ours.log.sync()
     world.log.reachable = directory != "away"
-    if directory == "silent":
-        world.directory.services.append(listing(theirs))
     error = refused(lambda: send_referral(ours, to=theirs.org, body=child(world, theirs)), ours)
     assert error.code == "children_not_known"
 
 
 def test_a_service_for_adults_takes_no_child(world: World, ours: Desk, theirs: Desk) -> None:
-    world.directory.services.append(listing(theirs, "women"))
+    world.list_service(theirs, "women")
     error = refused(lambda: send_referral(ours, to=theirs.org, body=child(world, theirs)), ours)
     assert error.code == "does_not_take_children"
 
@@ -101,7 +97,7 @@ def test_a_service_for_adults_takes_no_child(world: World, ours: Desk, theirs: D
 def test_what_the_two_countries_ask_for_refuses_until_somebody_has_seen_to_it(
     world: World, ours: Desk, theirs: Desk
 ) -> None:
-    world.directory.services.append(listing(theirs, "girls"))
+    world.list_service(theirs, "girls")
     request = child(world, theirs)
     error = refused(lambda: send_referral(ours, to=theirs.org, body=request), ours)
     assert error.code == "corridor_unmet"

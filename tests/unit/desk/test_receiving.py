@@ -18,7 +18,7 @@ from broker.desk.saying import say
 from broker.desk.sending import read_typed, send_referral
 from broker.desk.unlocking import Desk
 from contracts.encoding import JsonObject
-from contracts.envelope import MAX_LIFETIME, parse_envelope
+from contracts.envelope import MAX_LIFETIME, NO_CHECKPOINT, parse_envelope
 from contracts.fold import Place
 from contracts.identifiers import EventId, Mid, OrgId, Ref
 from contracts.lifecycle import Side, State
@@ -58,7 +58,8 @@ def envelope(desk: Desk, to: OrgId, data: bytes, *, re: Mid | None = None) -> Se
     desk.log.sync()
     exp = desk.clock() + MAX_LIFETIME
     outgoing = Outgoing(to=to, message=data, exp=exp, urgency="", re=re)
-    return sealed_for(outgoing, ring=desk.ring, register=desk.log.register, now=desk.clock())
+    register, now = desk.log.register, desk.clock()
+    return sealed_for(outgoing, ring=desk.ring, register=register, seen=NO_CHECKPOINT, now=now)
 
 
 def receipts_to(world: World, desk: Desk) -> list[Receipt]:

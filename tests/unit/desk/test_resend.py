@@ -21,7 +21,7 @@ from contracts.fold import Place
 from contracts.identifiers import EventId
 from contracts.lifecycle import State
 from contracts.messages import parse_message
-from contracts.statements import DAY
+from contracts.times import DAY
 from tests.unit.desk.said import accepted, body, forge, of_type, referred, renewed, tell
 from tests.unit.desk.simulated import World, entries, mid_of, only_case
 from tests.unit.desk.test_receiving import sealed

@@ -16,8 +16,7 @@ from contracts.encoding import JsonObject
 from contracts.examples import example_body
 from contracts.lifecycle import State
 from contracts.routing import RouteState, RouteTable
-from contracts.statements import DAY, WEEK
-from contracts.times import utc_text
+from contracts.times import DAY, WEEK, utc_text
 from tests.unit.desk.simulated import CANARY, World, cases, entries, only_case
 
 

@@ -17,10 +17,11 @@ from broker.desk.records import Case
 from broker.desk.sending import send_referral
 from broker.desk.standing import look
 from broker.desk.unlocking import Desk
+from contracts.drafting import revoke_statement
 from contracts.encoding import parse_object
 from contracts.identifiers import OrgId, Ref
 from contracts.lifecycle import Side, State
-from tests.unit.desk.simulated import CANARY, SERVICE, World, only_case
+from tests.unit.desk.simulated import CANARY, SERVICE, World, only_case, shown_service
 
 ORG = OrgId("bd-0123456789abcdef")
 
@@ -79,26 +80,43 @@ def test_what_a_peer_wrote_cannot_rewrite_the_screen(text: str) -> None:
 
 
 def test_a_listings_text_cannot_rewrite_the_screen(world: World) -> None:
-    ours = world.organisation("my")
-    world.directory.services.append(
-        {"id": SERVICE, "name": "a\x1b[2Jb\r\nc", "organization": {"name": "\x07d"}}
-    )
-    assert shown.found_text(find(ours, Wanted(text="x"))).replace("\n", "").isprintable()
+    ours, theirs = world.organisation("my"), world.organisation("bd")
+    world.list_service(theirs, name="a\x1b[2Jb\r\nc\x07d")
+    found = find(ours, Wanted(text="x"))
+    assert len(found.found) == 1
+    assert shown.found_text(found).replace("\n", "").isprintable()
 
 
 def test_a_search_tells_who_cannot_receive_yet(world: World) -> None:
     ours, theirs = world.organisation("my"), world.organisation("bd")
-    for org in (theirs.org, "bd-0000000000000000", "no id"):
-        identifiers = [{"identifier_scheme": "rujukan", "identifier": org}]
-        world.directory.services.append(
-            {"id": SERVICE, "name": "n", "organization": {"organization_identifiers": identifiers}}
-        )
+    other = world.organisation("bd")
+    for desk in (theirs, other):
+        world.list_service(desk)
+    freeze = revoke_statement(
+        world.log.register.next_heading(other.org, iat=world.clock()),
+        world.sticks[other.org],
+        device=other.ring.device,
+    )
+    world.log.add(freeze)
     ours.log.sync()
     page = find(ours, Wanted(country="bd", service="shelter", language="ben"))
-    assert [one.can_receive for one in page.found] == [True, False, False]
-    assert page.found[2].org is None
+    assert [one.can_receive for one in page.found] == [True, False]
     assert world.directory.asked[0]["service"] == "shelter"
     assert "search" not in world.directory.asked[0]
+
+
+def test_what_nobody_signed_is_left_out_and_counted(world: World) -> None:
+    ours, theirs, thief = (world.organisation(country) for country in ("my", "bd", "bd"))
+    world.list_service(theirs, name="Asha")
+    stolen = shown_service(theirs.org, "Asha")
+    stolen["organization"] = shown_service(thief.org, "Asha")["organization"]
+    renamed = shown_service(theirs.org, "Asha") | {"name": "Police post"}
+    stranger, nobody = shown_service("bd-0000000000000000", "x"), shown_service("no id", "x")
+    world.directory.services = [stolen, renamed, stranger, nobody, {"id": 7}]
+    page = find(ours, Wanted(text="x"))
+    assert [(one.name, one.org) for one in page.found] == [("Asha", theirs.org)]
+    assert page.left_out == 4
+    assert "not shown" in shown.found_text(page)
 
 
 def test_a_search_with_the_directory_away_is_a_sentence(world: World) -> None:

@@ -25,15 +25,17 @@ from contracts.examples import example_body
 from contracts.fold import Place
 from contracts.identifiers import EventId
 from contracts.lifecycle import UNTIL_STORED, WAIT_FOR_NOTHING, Side, State
-from contracts.statements import DAY
-from contracts.times import utc_text
+from contracts.times import DAY, utc_text
 from tests.unit.desk.said import (
     accepted,
+    away,
     body,
     every_place,
+    identity_with_contact,
     of_type,
     referred,
     renewed,
+    speak,
     tell,
 )
 from tests.unit.desk.simulated import World, entries, mid_of, only_case
@@ -124,11 +126,10 @@ def test_a_withdrawal_takes_back_what_the_hub_does_not_have(
     world: World, ours: Desk, theirs: Desk
 ) -> None:
     accepted(world, ours, theirs)
-    world.hub.reachable = False
-    say(ours, only_case(ours), "identity.released", body("identity.released"))
-    say(ours, only_case(ours), "referral.info_provided", body("referral.info_provided"))
-    say(ours, only_case(ours), "consent.withdrawn", body("consent.withdrawn"))
-    world.hub.reachable = True
+    with away(world.hub):
+        speak(ours, "identity.released")
+        speak(ours, "referral.info_provided")
+        speak(ours, "consent.withdrawn")
     sent = len(world.hub.taken)
     world.settle(ours, theirs)
     assert "identity.released" not in types(theirs)
@@ -147,10 +148,9 @@ def test_a_cancellation_arrives_though_what_it_followed_was_taken_back(
     world: World, ours: Desk, theirs: Desk
 ) -> None:
     accepted(world, ours, theirs)
-    world.hub.reachable = False
-    say(ours, only_case(ours), "identity.released", body("identity.released"))
-    say(ours, only_case(ours), "referral.cancelled", body("referral.cancelled"))
-    world.hub.reachable = True
+    with away(world.hub):
+        speak(ours, "identity.released")
+        speak(ours, "referral.cancelled")
     world.settle(ours, theirs)
     assert agreed((ours, theirs))[0] is State.CANCELLED
     assert "identity.released" not in types(theirs)
@@ -163,10 +163,9 @@ def test_a_cancellation_by_the_new_lead_does_not_take_back_that_it_leads(
     accepted(world, ours, theirs)
     tell(world, theirs, ours, "referral.status", status="started")
     tell(world, ours, theirs, "lead.offered")
-    world.hub.reachable = False
-    say(theirs, only_case(theirs), "lead.taken", body("lead.taken"))
-    say(theirs, only_case(theirs), "referral.cancelled", body("referral.cancelled"))
-    world.hub.reachable = True
+    with away(world.hub):
+        speak(theirs, "lead.taken")
+        speak(theirs, "referral.cancelled")
     world.settle(theirs, ours)
     assert agreed((ours, theirs)) == (State.CANCELLED, Side.RECEIVER)
 
@@ -176,11 +175,10 @@ def test_a_warning_that_has_not_left_is_never_taken_back(
     world: World, ours: Desk, theirs: Desk, ends: str
 ) -> None:
     accepted(world, ours, theirs)
-    world.hub.reachable = False
-    say(ours, only_case(ours), "identity.released", body("identity.released"))
-    say(ours, only_case(ours), "contact.safety_alert", body("contact.safety_alert"))
-    say(ours, only_case(ours), ends, body(ends))
-    world.hub.reachable = True
+    with away(world.hub):
+        speak(ours, "identity.released")
+        speak(ours, "contact.safety_alert")
+        speak(ours, ends)
     world.settle(ours, theirs)
     assert {"contact.safety_alert", ends} <= set(types(theirs))
     assert "identity.released" not in types(theirs)
@@ -194,9 +192,9 @@ def test_what_the_other_side_withdraws_takes_back_what_we_have_not_sent(
     world: World, ours: Desk, theirs: Desk, ends: str
 ) -> None:
     accepted(world, ours, theirs)
-    say(theirs, only_case(theirs), ends, body(ends))
+    speak(theirs, ends)
     tick(theirs)
-    say(ours, only_case(ours), "identity.released", body("identity.released"))
+    speak(ours, "identity.released")
     tick(ours)  # fetches before it sends
     world.settle(ours, theirs)
     assert "identity.released" not in types(theirs)
@@ -212,8 +210,8 @@ def test_what_a_colleague_withdraws_takes_back_what_we_have_not_sent(
         desk.log.sync()
     accepted(world, ours, theirs)
     world.settle(ours, theirs, colleague)
-    say(ours, only_case(ours), "identity.released", body("identity.released"))
-    say(colleague, only_case(colleague), "consent.withdrawn", body("consent.withdrawn"))
+    speak(ours, "identity.released")
+    speak(colleague, "consent.withdrawn")
     tick(colleague)
     world.settle(ours, theirs, colleague)
     assert "identity.released" not in types(theirs)
@@ -225,9 +223,9 @@ def test_what_had_left_all_the_same_is_void_on_both_sides(
 ) -> None:
     accepted(world, ours, theirs)
     world.hub.lose_answers = True
-    say(ours, only_case(ours), "identity.released", body("identity.released"))
+    speak(ours, "identity.released")
     deliver(ours, eager=True)
-    say(ours, only_case(ours), "consent.withdrawn", body("consent.withdrawn"))
+    speak(ours, "consent.withdrawn")
     world.hub.lose_answers = False
     world.settle(ours, theirs)
     for desk in (ours, theirs):
@@ -243,10 +241,10 @@ def test_what_the_hub_lost_is_not_handed_to_it_again_after_a_withdrawal(
     world: World, ours: Desk, theirs: Desk
 ) -> None:
     accepted(world, ours, theirs)
-    say(ours, only_case(ours), "identity.released", body("identity.released"))
+    speak(ours, "identity.released")
     deliver(ours)
     world.hub.forget_everything()
-    say(ours, only_case(ours), "consent.withdrawn", body("consent.withdrawn"))
+    speak(ours, "consent.withdrawn")
     world.clock.pass_(2 * DAY)
     world.settle(ours, theirs)
     world.clock.pass_(2 * DAY)
@@ -265,10 +263,9 @@ def test_what_tells_of_her_never_travels_longer_than_her_consent(
     soon = renewed(ours, only_case(ours), expires_at=utc_text(ends))
     say(ours, only_case(ours), "consent.updated", soon)
     world.settle(ours, theirs)
-    world.hub.reachable = False
-    say(ours, only_case(ours), message_type, body(message_type))
-    world.clock.now = ends
-    world.hub.reachable = True
+    with away(world.hub):
+        speak(ours, message_type)
+        world.clock.now = ends
     sent = len(world.hub.taken)
     tick(ours, eager=True)
     assert len(world.hub.taken) == sent
@@ -284,7 +281,7 @@ def must_arrive(world: World, ours: Desk, theirs: Desk, message_type: str) -> tu
     tell(world, ours, theirs, "identity.released")
     tell(world, ours, theirs, "journey.planned")
     by, to = (theirs, ours) if message_type == "journey.not_met" else (ours, theirs)
-    say(by, only_case(by), message_type, body(message_type))
+    speak(by, message_type)
     deliver(by)
     return by, to
 
@@ -326,13 +323,12 @@ def test_what_must_arrive_survives_a_hub_that_stays_away(
     world: World, ours: Desk, theirs: Desk
 ) -> None:
     accepted(world, ours, theirs)
-    world.hub.reachable = False
-    say(ours, only_case(ours), "consent.withdrawn", body("consent.withdrawn"))
-    for _ in range(3):
-        world.clock.pass_(MAX_LIFETIME)
-        deliver(ours)
-        assert "consent.withdrawn" in {one.type for one in look(ours).outstanding}
-    world.hub.reachable = True
+    with away(world.hub):
+        speak(ours, "consent.withdrawn")
+        for _ in range(3):
+            world.clock.pass_(MAX_LIFETIME)
+            deliver(ours)
+            assert "consent.withdrawn" in {one.type for one in look(ours).outstanding}
     world.settle(ours, theirs)
     assert agreed((ours, theirs))[0] is State.WITHDRAWN
 
@@ -364,9 +360,8 @@ def test_a_safety_alert_is_shown_and_no_contact_leaves_any_more(
             seen = view(rows, only_case(desk), now=desk.clock())
         assert "STOP" in shown_cases.case_text(seen, _nothing(seen.entries), note=False)
         assert json.dumps(shown_cases.course_json(seen)["contact_stopped"]) == "true"
-    whole = dict(example_body("identity.released"))
     with pytest.raises(DeskError) as caught:
-        say(ours, only_case(ours), "identity.released", whole)
+        say(ours, only_case(ours), "identity.released", identity_with_contact())
     assert caught.value.code == "contact_stopped"
     tell(world, ours, theirs, "identity.released")  # without a contact it may go
     assert agreed((ours, theirs))[0] is State.ACCEPTED
@@ -377,7 +372,7 @@ def test_without_an_alert_the_contact_she_opted_in_to_is_told(
 ) -> None:
     safety = dict(example_body("referral.requested")["safety"])  # type: ignore[arg-type]  # an object
     accepted(world, ours, theirs, safety=safety | OPEN_TO_CONTACT)
-    say(ours, only_case(ours), "identity.released", dict(example_body("identity.released")))
+    say(ours, only_case(ours), "identity.released", identity_with_contact())
     world.settle(ours, theirs)
     assert "identity.released" in types(theirs)
 
@@ -399,7 +394,7 @@ def test_a_case_nobody_took_up_ends_with_its_consent_on_both_desks(
     for desk in (ours, theirs):
         assert only_case(desk).why == "consent_ran_out"
     with pytest.raises(DeskError) as caught:
-        say(theirs, only_case(theirs), "referral.accepted", body("referral.accepted"))
+        speak(theirs, "referral.accepted")
     assert caught.value.code == "illegal_transition"
 
 
@@ -410,12 +405,11 @@ def test_an_answer_made_before_the_end_counts_though_it_arrives_after_it(
     world.clock.now = only_case(ours).until - 60
     for desk in (ours, theirs):
         desk.log.sync()
-    world.hub.reachable = False
-    say(theirs, only_case(theirs), "referral.accepted", body("referral.accepted"))
-    world.clock.pass_(3600)
-    world.settle(ours)
-    assert (only_case(ours).state, only_case(ours).why) == (State.EXPIRED, "consent_ran_out")
-    world.hub.reachable = True
+    with away(world.hub):
+        speak(theirs, "referral.accepted")
+        world.clock.pass_(3600)
+        world.settle(ours)
+        assert (only_case(ours).state, only_case(ours).why) == (State.EXPIRED, "consent_ran_out")
     world.settle(theirs, ours)
     assert agreed((ours, theirs))[0] is State.ACCEPTED
     assert only_case(ours).why == ""
@@ -429,18 +423,18 @@ def test_a_case_that_was_taken_up_does_not_end_with_its_consent(
     world.settle(ours, theirs)
     assert agreed((ours, theirs))[0] is State.ACCEPTED
     with pytest.raises(DeskError) as caught:
-        say(ours, only_case(ours), "identity.released", body("identity.released"))
+        speak(ours, "identity.released")
     assert caught.value.code == "consent_not_standing"
 
 
 def test_a_request_that_never_left_ends_with_its_consent_too(
     world: World, ours: Desk, theirs: Desk
 ) -> None:
-    world.hub.reachable = False
-    send_referral(ours, to=theirs.org, body=world.request(theirs))
-    world.clock.now = only_case(ours).until
-    tick(ours)
-    assert only_case(ours).state is State.EXPIRED
+    with away(world.hub):
+        send_referral(ours, to=theirs.org, body=world.request(theirs))
+        world.clock.now = only_case(ours).until
+        tick(ours)
+        assert only_case(ours).state is State.EXPIRED
 
 
 def _nothing(entries: Sequence[Entry]) -> dict[str, JsonObject]:

@@ -12,9 +12,10 @@ from werkzeug.test import TestResponse
 
 from broker.desk.unlocking import Desk
 from broker.desk.web.fields import REQUEST, Field, all_fields
+from contracts.drafting import revoke_statement
 from contracts.encoding import parse_object
 from contracts.fingerprint import fingerprint
-from tests.unit.desk.simulated import SERVICE, World, cases, only_case
+from tests.unit.desk.simulated import World, cases, only_case, shown_service
 from tests.unit.desk_web.requests import filled_in
 from tests.unit.desk_web.windows import Window, hidden, without
 
@@ -214,13 +215,18 @@ def test_who_cannot_receive_is_refused_in_a_sentence(
 
 
 def test_only_who_can_receive_has_a_button(window: Window, world: World, theirs: Desk) -> None:
-    world.directory.services = [
-        _listed("Asha <b>shelter</b>", theirs.org), _listed("Nodesk", "bd-00000000000000aa"),
-        _listed("Unnamed", None),
-    ]  # fmt: skip
+    world.list_service(theirs, name="Asha <b>shelter</b>")
+    nodesk = world.organisation("bd")
+    world.list_service(nodesk, name="Nodesk")
+    heading = world.log.register.next_heading(nodesk.org, iat=world.clock())
+    stick, device = world.sticks[nodesk.org], nodesk.ring.device
+    world.log.add(revoke_statement(heading, stick, device=device))
+    world.directory.services.append(shown_service("bd-00000000000000aa", "Unsigned"))
     answer = window.post("/find", country="bd", text="shelter", page="1")
     assert answer.text.count(">Refer</button>") == 1
-    assert answer.text.count("Cannot receive yet") == 2
+    assert answer.text.count("Cannot receive yet") == 1
+    assert "Unsigned" not in answer.text
+    assert "1 result is not shown" in answer.text
     assert "Asha &lt;b&gt;shelter&lt;/b&gt;" in answer.text
     assert f'name="to" value="{theirs.org}"' in answer.text
     assert world.directory.asked[-1]["country"] == "bd"
@@ -278,9 +284,3 @@ def _checked(window: Window, world: World, to: Desk) -> TestResponse:
 
 def _has_input(page: str, one: Field) -> bool:
     return f'name="{one.name}"' in page and f'id="{one.id}"' in page
-
-
-def _listed(name: str, org: str | None) -> dict[str, object]:
-    identifiers = [{"identifier_scheme": "rujukan", "identifier": org}] if org else []
-    organisation = {"name": f"{name} DEMO", "organization_identifiers": identifiers}
-    return {"id": SERVICE, "name": name, "organization": organisation}

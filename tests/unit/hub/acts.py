@@ -29,6 +29,7 @@ from contracts.signing import SigningKey
 from tests.unit.contracts.documents import OPENAPI, document
 from tests.unit.hub.hubs import Caller, Directory, knock, make_hub, sqlite
 from tests.unit.hub.network import Desk, Network, Organisation
+from tests.unit.hub.offices import FakeOffice, queue_users
 
 DAY: Final = 24 * 3600
 OPERATIONS: Final = {
@@ -36,7 +37,7 @@ OPERATIONS: Final = {
     for path, methods in document(OPENAPI)["paths"].items()
     for method, operation in methods.items()
 }
-ABOUT, NONCE, LOGIN, SUBMIT, NOTICE, LEASE, SETTLE, HEALTH = OPERATIONS
+ABOUT, NONCE, LOGIN, SUBMIT, NOTICE, LEASE, SETTLE, QUEUE, HEALTH = OPERATIONS
 # An answer: operation, status, and the problem's code ("" where it is no problem).
 Named = tuple[str, int, str]
 
@@ -88,6 +89,7 @@ GOOD: Final[dict[str, tuple[bytes, str]]] = {
     NOTICE: (b"", ""),
     LEASE: (b'{"max":1}', gateway.JSON),
     SETTLE: (b'{"acknowledge":[],"give_back":[]}', gateway.JSON),
+    QUEUE: (b"{}", gateway.JSON),
     HEALTH: (b"", ""),
 }
 
@@ -259,6 +261,17 @@ def asked_after(stage: Stage) -> TestResponse:
     return caller.notice(one.mid)
 
 
+def asks_for_a_queue(office: FakeOffice, **options: Any) -> Act:
+    """A device that asks for a user at a hub with this RabbitMQ."""
+
+    def act(stage: Stage) -> TestResponse:
+        hub = stage.hub(**options) if options else stage.hub()
+        there = replace(hub, queue_users=queue_users(hub, office))
+        return ask(knock(there, stage.shelter.desk), QUEUE)
+
+    return act
+
+
 def without_a_directory(stage: Stage) -> TestResponse:
     directory = Directory(stage.network)
     directory.reachable = False
@@ -274,14 +287,15 @@ FORMS: Final = {
     "lone_surrogate": b'{"max":"\\ud800"}',
     "too_deep": b'{"max":' + b"[" * 16 + b"]" * 16 + b"}",
 }
-POSTS: Final = (NONCE, LOGIN, SUBMIT, LEASE, SETTLE)
-AUTHORISED: Final = (SUBMIT, NOTICE, LEASE, SETTLE)
+POSTS: Final = (NONCE, LOGIN, SUBMIT, LEASE, SETTLE, QUEUE)
+AUTHORISED: Final = (SUBMIT, NOTICE, LEASE, SETTLE, QUEUE)
 SIZES: Final = {
     NONCE: gateway.MAX_SMALL_REQUEST,
     LOGIN: login.MAX_LOGIN,
     SUBMIT: envelope.MAX_BODY,
     LEASE: gateway.MAX_SMALL_REQUEST,
     SETTLE: gateway.MAX_SMALL_REQUEST,
+    QUEUE: gateway.MAX_SMALL_REQUEST,
 }
 
 ACTS: Final[dict[Named, Act]] = {
@@ -293,7 +307,7 @@ ACTS: Final[dict[Named, Act]] = {
     **{(it, 503, code): put_off(it, code) for it in (LOGIN, *AUTHORISED) for code in TROUBLES},
     **{
         (it, 400, code): asks(it, data)
-        for it in (NONCE, LEASE, SETTLE)
+        for it in (NONCE, LEASE, SETTLE, QUEUE)
         for code, data in FORMS.items()
     },
     (ABOUT, 200, ""): asks(ABOUT),
@@ -349,6 +363,11 @@ ACTS: Final[dict[Named, Act]] = {
     (SETTLE, 400, "too_many"): asks(
         SETTLE, dump_json({"acknowledge": ["x"] * 201, "give_back": []})
     ),
+    (QUEUE, 200, ""): asks_for_a_queue(FakeOffice()),
+    (QUEUE, 400, "unknown_member"): asks(QUEUE, b'{"device":1}'),
+    (QUEUE, 404, "no_queue"): asks(QUEUE),
+    (QUEUE, 429, "too_many_requests"): asks_for_a_queue(FakeOffice(), a_minute=0),
+    (QUEUE, 503, "queue_away"): asks_for_a_queue(FakeOffice(away=True)),
     (HEALTH, 200, ""): asks(HEALTH),
     (HEALTH, 503, ""): without_a_directory,
 }

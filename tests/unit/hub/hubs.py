@@ -27,7 +27,8 @@ from broker.mirror import Mirror
 from broker.service.database import migrate, open_engine
 from contracts.encoding import b64decode
 from contracts.log import join_leaves
-from tests.unit.hub.network import Desk, Network
+from tests.unit.hub.checkpoints import OCTETS, TEXT, checkpoint_note
+from tests.unit.hub.network import NET, Desk, Network
 
 ENVELOPE = "application/vnd.rujukan.envelope.v1+json"
 
@@ -44,11 +45,15 @@ class Directory:
         self.asked += 1
         if not self.reachable:
             raise httpx.ConnectError("unplugged", request=request)
-        start, end = int(request.url.params["from"]), int(request.url.params["to"])
-        body = join_leaves(self.network.log[start : min(end, start + 1000)])
-        return httpx.Response(
-            200, stream=httpx.ByteStream(body), headers={"Content-Type": "application/octet-stream"}
-        )
+        body, kind = self._answer(request.url)
+        return httpx.Response(200, stream=httpx.ByteStream(body), headers={"Content-Type": kind})
+
+    def _answer(self, url: httpx.URL) -> tuple[bytes, str]:
+        network = self.network
+        if url.path == "/log/checkpoint":
+            return checkpoint_note(network.log, net=NET, key=network.log_key), TEXT
+        start, end = int(url.params["from"]), int(url.params["to"])
+        return join_leaves(network.log[start : min(end, start + 1000)]), OCTETS
 
 
 def make_hub(

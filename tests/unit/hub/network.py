@@ -15,27 +15,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from contracts.contents import Role, week_key
+from contracts.drafting import device_statement, keys_statement, org_statement
 from contracts.encoding import b64encode, dump_json
 from contracts.envelope import Typ
 from contracts.identifiers import KeyId, Mid, OrgId
 from contracts.log import Leaf, encode_leaf
 from contracts.login import LoginProof, sign_login
 from contracts.register import Register
-from contracts.root import Hub, RootFile, demonstration_root, parse_root
+from contracts.root import Hub, RootFile, parse_root
 from contracts.routing import RouteState, RouteTable
 from contracts.sealing import EncryptionKeyPair, Plaintext, Sealed, seal
 from contracts.signing import SigningKey
-from contracts.statements import (
-    Heading,
-    Role,
-    Statement,
-    device_statement,
-    first_heading,
-    keys_statement,
-    monday,
-    org_statement,
-    week_key,
-)
+from contracts.statements import Heading, Statement, first_heading
+from contracts.times import monday
+from tests.vouching import Vouchers, demo_root
 
 NET: Final = "demo.tests"
 DAY: Final = 24 * 3600
@@ -155,7 +149,8 @@ class Network:
 
     def __init__(self, *, now: int = START) -> None:
         self.clock = Clock(now)
-        self.register = Register(NET)
+        self.register = Register(parse_root(demo_root(net=NET)))
+        self.vouchers = Vouchers(NET)
         self.log: list[bytes] = []
         self.hub_key = SigningKey.generate()
         self.log_key = SigningKey.generate()
@@ -166,9 +161,10 @@ class Network:
     def organisation(self, country: str, *, devices: int = 1, kind: str = "ngo") -> Organisation:
         """Admit an organisation with so many desks."""
         org, root = OrgId(f"{country}-{secrets.token_hex(8)}"), SigningKey.generate()
-        heading = first_heading(net=NET, org=org, iat=self.clock.now)
+        heading = first_heading(net=NET, by=org, iat=self.clock.now)
         admitted = org_statement(heading, root=root, kind=kind)
-        self.append(admitted)
+        for statement in self.vouchers.admitted(admitted, iat=self.clock.now):
+            self.append(statement)
         organisation = Organisation(
             self, org, root, heading.following(admitted, iat=self.clock.now)
         )
@@ -186,7 +182,7 @@ class Network:
 
     def root_file(self, *, hub_url: str = "https://hub.example") -> bytes:
         """The root file, as its operator hands it out."""
-        return demonstration_root(
+        return demo_root(
             net=NET,
             hubs=[Hub.of(url=hub_url, key=self.hub_key.public)],
             log=self.log_key.public,

@@ -11,11 +11,14 @@ import pytest
 from broker.hub.acceptance import Accepted, Conflict, boxes_of
 from broker.hub.parts import Hub
 from broker.hub.store import Box, DeadLetter, parse_box
+from contracts.drafting import route_statement
 from contracts.envelope import parse_envelope
 from contracts.errors import Malformed, Refused
 from contracts.notice import read_notice
+from contracts.routing import RouteState
 from tests.unit.hub.hubs import knock, make_hub, sqlite
 from tests.unit.hub.network import Network, Organisation
+from tests.vouching import COORDINATORS
 
 
 @pytest.fixture
@@ -163,3 +166,25 @@ def test_nothing_prints_a_body(
     [(_, delivery)] = hub.store.outbox(limit=1)
     piece = sealed.body[300:340].decode()
     assert piece not in repr(checked) + repr(delivery) + repr(hub.acceptance.known(checked))
+
+
+def test_a_route_that_two_coordinators_close_is_closed_here_too(
+    hub: Hub, network: Network, shelter: Organisation, clinic: Organisation
+) -> None:
+    my, bd = COORDINATORS[:2]
+    sealed = shelter.desk.seal(to=clinic)
+    device, now = shelter.desk.key_id, network.clock()
+    hub.acceptance.check(sealed.body, org=shelter.id, device=device, now=now)
+    closed = network.vouchers.sign(
+        my,
+        iat=now,
+        make=lambda heading, key: route_statement(
+            heading, key, bd.key, pair=("my", "bd"), mou=RouteState.CLOSED, contracts=[]
+        ),
+    )
+    network.append(closed)
+    network.clock.now += 60
+    sealed = shelter.desk.seal(to=clinic)
+    with pytest.raises(Refused) as caught:
+        hub.acceptance.check(sealed.body, org=shelter.id, device=device, now=network.clock())
+    assert caught.value.code == "no_route"

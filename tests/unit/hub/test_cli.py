@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import stat
 import sys
 import threading
 from collections.abc import Iterator
@@ -17,10 +18,16 @@ from click.testing import CliRunner, Result
 from broker.hub.cli import main
 from broker.hub.keyfile import read_key
 from broker.hub.store import DeadLetter, Store
-from broker.mirror import Mirror
+from broker.mirror import HardStop, Mirror, parse_fork
+from broker.mirror.copies import write_copy
 from contracts.encoding import b64encode
+from contracts.root import parse_root
+from tests.unit.contracts.authors import BANGLADESH, Author
 from tests.unit.hub.hubs import Directory, migrated_engine, sqlite
 from tests.unit.hub.network import ROUTES_FILE, Network, write_key
+from tests.unit.mirror.directories import Clock, mirror_of
+from tests.unit.mirror.directories import Directory as Log
+from tests.vouching import LOG_KEY, demo_root
 
 NOWHERE = "http://127.0.0.1:1"
 
@@ -117,5 +124,55 @@ def test_dead_letters_are_counted_by_reason(environment: dict[str, str]) -> None
     assert "2  expired" in run(environment, "dead-letters").stdout
 
 
+@pytest.fixture
+def stopped(environment: dict[str, str], tmp_path: Path) -> dict[str, str]:
+    """The environment of a hub to which the log has shown two pasts."""
+    clock = Clock()
+    ours, theirs = Log(clock), Log(clock)
+    ours.add(*Author().admission())
+    theirs.add(*Author(name="impostor").admission(), *Author(org=BANGLADESH).admission())
+    (tmp_path / "root.json").write_bytes(
+        demo_root(net=ours.checkpoint().origin, log=LOG_KEY.public)
+    )
+    engine = migrated_engine(environment["RUJUKAN_DATABASE_URL"])
+    root = parse_root((tmp_path / "root.json").read_bytes())
+    mirror = mirror_of(ours, engine, clock, root=root)
+    mirror.sync()
+    with pytest.raises(HardStop):
+        mirror.load_copy(write_copy(theirs.note(), theirs.leaves))
+    engine.dispose()
+    return environment
+
+
+def test_an_operator_sees_the_stop_hands_over_its_evidence_and_takes_it_away(
+    stopped: dict[str, str], tmp_path: Path
+) -> None:
+    shown = run(stopped, "log")
+    assert shown.exit_code == 0, shown.output
+    assert shown.stdout.startswith("STOPPED")
+    assert "rujukan-hub log-resolve" in shown.stdout
+    file = tmp_path / "evidence.json"
+    assert run(stopped, "log-evidence", str(file)).exit_code == 0
+    parse_fork(file.read_bytes()).check(parse_root((tmp_path / "root.json").read_bytes()).log)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert run(stopped, "log-evidence", str(file)).exit_code == 1  # never written over
+    refused = CliRunner().invoke(main, ["log-resolve"], env=stopped, input="no\n")
+    assert (refused.exit_code, "have been phoned" in refused.stdout) == (1, True)
+    assert run(stopped, "log-resolve", "--yes").exit_code == 2
+    assert run(stopped, "log-resolve", "--json").exit_code == 1
+    assert json.loads(run(stopped, "log", "--json").stdout)["stop"]["code"] == "forked"
+    assert run(stopped, "log-resolve", "--yes", "--json").exit_code == 0
+    after = json.loads(run(stopped, "log", "--json").stdout)
+    assert (after["stop"], after["evidence"]) == (None, True)
+    assert "No hard stop" in run(stopped, "log-resolve").stderr
+
+
+def test_a_hub_without_a_fork_has_no_evidence(environment: dict[str, str], tmp_path: Path) -> None:
+    file = tmp_path / "evidence.json"
+    assert "No evidence" in run(environment, "log-evidence", str(file)).stderr
+    assert not file.exists()
+
+
 def test_every_command_of_the_operator_is_there() -> None:
-    assert {"serve", "key", "status", "dead-letters", "relay", "declare"} == set(main.commands)
+    first = {"serve", "key", "status", "dead-letters", "relay", "declare"}
+    assert first | {"log", "log-evidence", "log-resolve"} == set(main.commands)

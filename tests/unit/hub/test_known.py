@@ -122,6 +122,7 @@ def test_a_directory_that_contradicts_itself_stops_the_hub(
     hub = make_hub(network, sqlite(tmp_path), directory=directory)
     caller = knock(hub, shelter.desk)
     other = Network()
+    other.log_key = network.log_key
     other.organisation("my")
     other.organisation("bd")
     directory.network = other

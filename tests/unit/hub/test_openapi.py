@@ -15,7 +15,7 @@ from typing import Any, Final
 import pytest
 from werkzeug.test import TestResponse
 
-from broker.hub import gateway, mailbox, refusals, sessions, sweeper
+from broker.hub import gateway, keeping, mailbox, queue_users, refusals, sessions, sweeper
 from broker.hub.app import app_of
 from broker.hub.settings import HubSettings
 from broker.service import problems
@@ -29,6 +29,7 @@ from tests.unit.hub.acts import (
     LOGIN,
     NONCE,
     OPERATIONS,
+    QUEUE,
     SETTLE,
     SIZES,
     SUBMIT,
@@ -130,6 +131,7 @@ def test_the_requests_of_a_desk_are_as_described(stage: Stage) -> None:
         SUBMIT: (sealed(stage), envelope.MEDIA_TYPE),
         LEASE: GOOD[LEASE],
         SETTLE: GOOD[SETTLE],
+        QUEUE: GOOD[QUEUE],
     }
     described = {name for name, (_, _, one) in OPERATIONS.items() if "requestBody" in one}
     assert described == set(requests)
@@ -170,6 +172,8 @@ def test_the_numbers_are_the_code_s() -> None:
         "lease_items": mailbox.MAX_ITEMS,
         "lease_answer_bytes": mailbox.ANSWER_BYTES,
         "settle_leases": gateway.MAX_LEASES,
+        "queue_user_seconds": queue_users.CREDENTIAL_SECONDS,
+        "queue_idle_seconds": keeping.IDLE_SECONDS,
         "envelope_bytes": envelope.MAX_BODY,
         "envelope_header_bytes": envelope.MAX_HEADER,
         "envelope_message_bytes": envelope.MAX_MESSAGE,

@@ -26,3 +26,11 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
     engine = engine_in(tmp_path)
     yield engine
     engine.dispose()
+
+
+@pytest.fixture
+def other_engine(tmp_path: Path) -> Iterator[Engine]:
+    """Somebody else's database."""
+    engine = engine_in(tmp_path, "other.db")
+    yield engine
+    engine.dispose()

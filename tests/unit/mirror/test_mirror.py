@@ -9,12 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-from sqlalchemy import Engine, delete, select, update
+from sqlalchemy import Engine, Update, delete, select, update
 
 from broker.mirror import DirectoryUnreachable, HardStop, Mirror
-from broker.mirror.mirror import FRESH_SECONDS
+from broker.mirror.freshness import FRESH_SECONDS
 from broker.mirror.source import BATCH
-from broker.mirror.tables import LEAF, PIN
+from broker.mirror.tables import LEAF, PIN, STATE
 from contracts.encoding import lp
 from contracts.log import MAX_LEAF
 from contracts.statements import Statement
@@ -26,6 +26,7 @@ from tests.unit.mirror.directories import (
     Directory,
     mirror_of,
     octets,
+    of_leaves,
     root_file,
 )
 
@@ -60,17 +61,24 @@ def test_what_the_log_says_is_known_after_one_synchronisation(
     assert _pinned(engine) == {MALAYSIA: (Author().root.public, 3)}
 
 
-def test_only_what_is_new_is_fetched_with_the_last_known_leaf_before_it(
-    mirror: Mirror, directory: Directory
-) -> None:
+def test_only_what_is_new_is_fetched(mirror: Mirror, directory: Directory) -> None:
     directory.add(*Author(org=BANGLADESH).admission())
     directory.requests.clear()
     report = mirror.sync()
-    assert (report.added, report.size, report.refused) == (3, 6, ())
-    assert [dict(request.url.params) for request in directory.requests] == [
-        {"from": "2", "to": str(2 + BATCH)},
-        {"from": "5", "to": str(5 + BATCH)},
-    ]
+    assert (report.added, report.size, report.refused) == (5, 10, ())
+    assert directory.spans == [(5, 10)]
+
+
+def test_what_the_checkpoint_does_not_cover_yet_is_not_taken(
+    mirror: Mirror, directory: Directory, engine: Engine
+) -> None:
+    directory.shown = directory.note()
+    directory.add(*Author(org=BANGLADESH).admission())
+    assert mirror.sync().size == 5
+    directory.shown = directory.note(7)
+    assert mirror.sync().size == 7
+    assert mirror.register.organisation(BANGLADESH) is None
+    assert _stored(engine) == directory.leaves[:7]
 
 
 def test_a_directory_that_gives_little_at_a_time_is_asked_until_its_end(
@@ -78,7 +86,7 @@ def test_a_directory_that_gives_little_at_a_time_is_asked_until_its_end(
 ) -> None:
     directory = Directory(clock, at_most=2)
     directory.add(*Author().admission(), *Author(org=BANGLADESH).admission())
-    assert mirror_of(directory, engine, clock).sync().size == 6
+    assert mirror_of(directory, engine, clock).sync().size == 10
 
 
 def test_an_empty_log_is_known_to_be_empty(
@@ -89,7 +97,7 @@ def test_an_empty_log_is_known_to_be_empty(
     assert mirror.sync().size == 0
     assert mirror.fresh(NOW)
     directory.add(*Author().admission())
-    assert mirror.sync().added == 3
+    assert mirror.sync().added == 5
 
 
 def test_a_restart_verifies_what_was_kept_and_asks_nobody(
@@ -119,8 +127,8 @@ def test_a_statement_that_breaks_a_rule_is_kept_reported_and_without_effect(
     directory.add(published, Statement(b"{}", ()))
     report = mirror.sync()
     assert [(leaf.number, leaf.code) for leaf in report.refused] == [
-        (3, "unknown_organisation"),
-        (4, "missing_member"),
+        (5, "unknown_author"),
+        (6, "missing_member"),
     ]
     assert _stored(engine) == directory.leaves
     assert mirror_of(directory, engine, clock).register.organisations == (
@@ -148,7 +156,7 @@ def _broken_off(_request: httpx.Request, honest: httpx.Response) -> httpx.Respon
 
 
 def _cut_off(_request: httpx.Request, honest: httpx.Response) -> httpx.Response:
-    return octets(honest.read()[:-1])
+    return httpx.Response(200, headers=honest.headers, stream=Chunks([honest.read()[:-1]]))
 
 
 def _log_in_page(_request: httpx.Request, _honest: httpx.Response) -> httpx.Response:
@@ -168,8 +176,16 @@ def _failing(_request: httpx.Request, _honest: httpx.Response) -> httpx.Response
     return httpx.Response(503)
 
 
-def _more_than_asked(_request: httpx.Request, _honest: httpx.Response) -> httpx.Response:
-    return octets(lp(b"x") * (BATCH + 1))
+def _more_than_asked(_request: httpx.Request, honest: httpx.Response) -> httpx.Response:
+    return octets(honest.read() + lp(b"x"))
+
+
+def _none(_request: httpx.Request, _honest: httpx.Response) -> httpx.Response:
+    return octets(b"")
+
+
+def _others(_request: httpx.Request, honest: httpx.Response) -> httpx.Response:
+    return octets(honest.read()[:-1] + b"x")
 
 
 BAD_DAYS: dict[str, tuple[Answer, str]] = {
@@ -177,11 +193,17 @@ BAD_DAYS: dict[str, tuple[Answer, str]] = {
     "no answer in time": (_timing_out, "unreachable"),
     "an error of its own": (_failing, "unreachable"),
     "an answer broken off": (_broken_off, "unreachable"),
-    "an answer cut off": (_cut_off, "cut_off"),
     "a hotel's log-in page": (_log_in_page, "not_a_directory"),
     "a redirect": (_redirect, "not_a_directory"),
     "a compressed answer": (_packed, "not_a_directory"),
-    "more leaves than asked for": (_more_than_asked, "oversized"),
+    "a checkpoint cut off": (_cut_off, "bad_checkpoint"),
+    "no connection for leaves": (of_leaves(_unreachable), "unreachable"),
+    "leaves broken off": (of_leaves(_broken_off), "unreachable"),
+    "a log-in page for leaves": (of_leaves(_log_in_page), "not_a_directory"),
+    "leaves cut off": (of_leaves(_cut_off), "cut_off"),
+    "more leaves than asked for": (of_leaves(_more_than_asked), "oversized"),
+    "leaves withheld": (of_leaves(_none), "withheld"),
+    "other leaves than it signed": (of_leaves(_others), "bad_checkpoint"),
 }
 
 
@@ -197,16 +219,20 @@ def test_without_a_usable_answer_nothing_changes_and_the_next_try_succeeds(
     assert caught.value.code == code
     assert (_stored(engine), mirror.register.organisations) == (before, known)
     directory.answer = None
-    assert mirror.sync().size == 6
+    assert mirror.sync().size == 10
 
 
+@pytest.mark.parametrize("path", ["/log/checkpoint", "/log/leaves"])
 def test_an_endless_answer_is_left_before_it_fills_the_memory(
-    mirror: Mirror, directory: Directory
+    mirror: Mirror, directory: Directory, path: str
 ) -> None:
     chunk = bytes(1024 * 1024)
     endless = Chunks(itertools.repeat(chunk))
+    directory.add(*Author(org=BANGLADESH).admission())
 
-    def answer(_request: httpx.Request, honest: httpx.Response) -> httpx.Response:
+    def answer(request: httpx.Request, honest: httpx.Response) -> httpx.Response:
+        if request.url.path != path:
+            return honest
         return httpx.Response(200, headers=honest.headers, stream=endless)
 
     directory.answer = answer
@@ -216,21 +242,47 @@ def test_an_endless_answer_is_left_before_it_fills_the_memory(
     assert endless.taken <= BATCH * (8 + MAX_LEAF) // len(chunk) + 2
 
 
-def test_what_came_before_a_cut_is_kept(engine: Engine, clock: Clock) -> None:
+def test_a_download_that_breaks_off_goes_on_where_it_was_and_keeps_nothing_meanwhile(
+    engine: Engine, clock: Clock
+) -> None:
     directory = Directory(clock, at_most=3)
     directory.add(*Author().admission(), *Author(org=BANGLADESH).admission())
     mirror = mirror_of(directory, engine, clock)
     directory.answer = _cut_off_after_the_first
     with pytest.raises(DirectoryUnreachable):
         mirror.sync()
-    assert mirror.size == 3
-    assert mirror.synced_at is None
+    assert (mirror.size, mirror.synced_at, _stored(engine)) == (0, None, [])
     directory.answer = None
-    assert mirror.sync().size == 6
+    directory.add(Author(name="impostor").certify())
+    directory.requests.clear()
+    assert mirror.sync().size == 11
+    assert directory.spans[0] == (3, 11)
+
+
+def test_leaves_that_were_wrong_at_the_first_try_are_fetched_again(
+    engine: Engine, clock: Clock
+) -> None:
+    directory = Directory(clock, at_most=3)
+    directory.add(*Author().admission())
+    mirror = mirror_of(directory, engine, clock)
+
+    def answer(request: httpx.Request, honest: httpx.Response) -> httpx.Response:
+        if "from" not in request.url.params:
+            return honest
+        lie = honest.read().replace(b"ngo", b"igo").replace(b"vouch", b"touch")
+        return octets(lie) if request.url.params["from"] == "0" else octets(b"")
+
+    directory.answer = answer
+    for code in ("withheld", "bad_checkpoint"):
+        with pytest.raises(DirectoryUnreachable) as caught:
+            mirror.sync()
+        assert caught.value.code == code
+        directory.answer = None
+    assert mirror.sync().size == 5
 
 
 def _cut_off_after_the_first(request: httpx.Request, honest: httpx.Response) -> httpx.Response:
-    return honest if request.url.params["from"] == "0" else octets(honest.read()[:-1])
+    return honest if request.url.params.get("from", "0") == "0" else octets(honest.read()[:-1])
 
 
 # A directory that contradicts what it said before
@@ -238,21 +290,23 @@ def _cut_off_after_the_first(request: httpx.Request, honest: httpx.Response) -> 
 
 def _forked(directory: Directory) -> None:
     """Another past, in which the same organisation has other keys."""
-    directory.leaves.clear()
+    directory.begin_anew()
     directory.add(*Author(name="impostor").admission())
+
+
+def _longer_fork(directory: Directory) -> None:
+    _forked(directory)
+    directory.add(*Author(org=BANGLADESH).admission())
+
+
+def _shorter_fork(directory: Directory) -> None:
+    _forked(directory)
+    directory.leaves.pop()
 
 
 def _other_last_leaf(directory: Directory) -> None:
     last = directory.leaves.pop()
     directory.leaves.append(last[:-1] + bytes([last[-1] ^ 1]))
-
-
-def _shortened(directory: Directory) -> None:
-    directory.leaves.pop()
-
-
-def _emptied(directory: Directory) -> None:
-    directory.leaves.clear()
 
 
 def _falling_time(directory: Directory) -> None:
@@ -269,9 +323,9 @@ def _second_root(directory: Directory) -> None:
 
 LIES: dict[str, tuple[Callable[[Directory], None], str]] = {
     "another past": (_forked, "forked"),
+    "another past that is longer": (_longer_fork, "forked"),
+    "another past that is shorter": (_shorter_fork, "forked"),
     "another last leaf": (_other_last_leaf, "forked"),
-    "a shorter log": (_shortened, "shortened"),
-    "an emptied log": (_emptied, "shortened"),
     "a time that falls": (_falling_time, "malformed_log"),
     "a leaf that is none": (_unreadable_leaf, "malformed_log"),
     "a second root for an organisation": (_second_root, "root_changed"),
@@ -321,8 +375,9 @@ def test_what_was_known_before_a_contradiction_is_kept(
     assert mirror.register.organisations == known
     assert _stored(engine)[: len(stored)] == stored
     assert _pinned(engine) == {MALAYSIA: (Author().root.public, 3)}
+    assert (mirror.fork is not None) == (code == "forked")
     if code == "root_changed":  # the leaf is in the log for good; it was looked into, once
-        assert mirror.sync().size == 4
+        assert mirror.sync().size == 6
     else:
         with pytest.raises(HardStop):
             mirror.sync()
@@ -343,14 +398,15 @@ def test_a_repaired_directory_is_followed_again_after_a_person_said_so(
     mirror: Mirror, directory: Directory
 ) -> None:
     whole = list(directory.leaves)
-    _shortened(directory)
+    _other_last_leaf(directory)
     with pytest.raises(HardStop):
         mirror.sync()
     directory.leaves = whole
     with pytest.raises(HardStop):
         mirror.sync()
     mirror.resolve()
-    assert mirror.sync().size == 3
+    assert mirror.sync().size == 5
+    assert mirror.fork is not None
 
 
 def test_a_running_process_goes_on_once_a_person_has_resolved_the_stop_elsewhere(
@@ -364,58 +420,116 @@ def test_a_running_process_goes_on_once_a_person_has_resolved_the_stop_elsewhere
     assert mirror.register.can_receive(MALAYSIA, NOW)
 
 
-def test_leaves_before_a_falling_time_are_kept_and_it_is_not(
-    mirror: Mirror, directory: Directory, engine: Engine
+@pytest.mark.parametrize("fault", [_falling_time, _unreadable_leaf])
+def test_of_a_checkpoint_over_a_leaf_that_no_honest_log_holds_nothing_is_kept(
+    mirror: Mirror, directory: Directory, engine: Engine, fault: Callable[[Directory], None]
 ) -> None:
-    directory.add(*Author(org=BANGLADESH).admission())
     good = list(directory.leaves)
-    directory.add(Author(name="late").certify(), t=NOW - 1)
+    directory.add(Author(name="late").certify())
+    fault(directory)
     with pytest.raises(HardStop):
         mirror.sync()
     assert _stored(engine) == good
 
 
+def test_nobody_but_the_log_can_raise_such_an_alarm(mirror: Mirror, directory: Directory) -> None:
+    _unreadable_leaf(directory)
+    directory.shown = directory.note(log=signing_key("somebody"))
+    with pytest.raises(DirectoryUnreachable):
+        mirror.sync()
+    assert mirror.stopped is None
+
+
 # Pins
 
 
-@pytest.mark.usefixtures("mirror")
+@pytest.fixture
+def emptied(mirror: Mirror, engine: Engine) -> None:
+    """The leaves are lost; pins and the accepted checkpoint are not."""
+    assert mirror.size == 5
+    with engine.begin() as connection:
+        connection.execute(delete(LEAF))
+
+
+@pytest.mark.usefixtures("emptied")
+def test_a_log_read_anew_must_lead_to_the_checkpoint_that_was_accepted(
+    directory: Directory, engine: Engine, clock: Clock
+) -> None:
+    _longer_fork(directory)
+    again = mirror_of(directory, engine, clock)
+    assert (again.size, again.synced_at) == (0, None)
+    with pytest.raises(HardStop) as caught:
+        again.sync()
+    assert caught.value.code == "forked"
+    assert again.fork is not None
+    again.fork.check(root_file().log)
+    assert _pinned(engine) == {MALAYSIA: (Author().root.public, 3)}
+
+
+@pytest.mark.usefixtures("emptied")
 def test_a_log_read_anew_must_lead_to_what_was_pinned(
     directory: Directory, engine: Engine, clock: Clock
 ) -> None:
     with engine.begin() as connection:
-        connection.execute(delete(LEAF))
+        connection.execute(update(STATE).values(note=None, size=None))
     _forked(directory)
-    again = mirror_of(directory, engine, clock)
-    assert again.synced_at is None
     with pytest.raises(HardStop) as caught:
-        again.sync()
+        mirror_of(directory, engine, clock).sync()
     assert (caught.value.code, caught.value.org) == ("pin_broken", MALAYSIA)
     assert _pinned(engine) == {MALAYSIA: (Author().root.public, 3)}
 
 
-@pytest.mark.usefixtures("mirror")
+@pytest.mark.usefixtures("emptied")
 def test_a_log_read_anew_that_has_forgotten_an_organisation_is_refused(
     directory: Directory, engine: Engine, clock: Clock
 ) -> None:
     with engine.begin() as connection:
-        connection.execute(delete(LEAF))
-    directory.leaves = directory.leaves[:2]
+        connection.execute(update(STATE).values(note=None, size=None))
+    directory.leaves = directory.leaves[:4]
     with pytest.raises(HardStop) as caught:
         mirror_of(directory, engine, clock).sync()
     assert caught.value.code == "pin_broken"
     assert _pinned(engine)[MALAYSIA][1] == 3
 
 
+@pytest.mark.usefixtures("emptied")
+def test_a_copy_that_was_lost_is_not_replaced_by_an_older_log(
+    directory: Directory, engine: Engine, clock: Clock
+) -> None:
+    directory.leaves = directory.leaves[:4]
+    again = mirror_of(directory, engine, clock)
+    assert again.sync().size == 0
+    assert not again.fresh(NOW)
+
+
+ROT = {
+    "a leaf": update(LEAF).where(LEAF.c.number == 2).values(data=b"rot"),
+    "the checkpoint": update(STATE).values(note=b"rot"),
+}
+
+
 @pytest.mark.usefixtures("mirror")
+@pytest.mark.parametrize("rot", ROT.values(), ids=ROT)
+def test_what_has_rotted_on_the_disk_is_fetched_again(
+    directory: Directory, engine: Engine, clock: Clock, rot: Update
+) -> None:
+    with engine.begin() as connection:
+        connection.execute(rot)
+    again = mirror_of(directory, engine, clock)
+    assert not again.fresh(NOW)
+    assert again.sync().size == 5
+    assert _stored(engine) == directory.leaves
+
+
+@pytest.mark.usefixtures("emptied")
 def test_an_honest_log_read_anew_is_taken(
     directory: Directory, engine: Engine, clock: Clock
 ) -> None:
-    with engine.begin() as connection:
-        connection.execute(delete(LEAF))
     again = mirror_of(directory, engine, clock)
     assert not again.fresh(NOW)
-    assert again.sync().size == 3
+    assert again.sync().size == 5
     assert again.fresh(NOW)
+    assert mirror_of(directory, engine, clock).size == 5
 
 
 @pytest.mark.usefixtures("mirror")
@@ -497,8 +611,9 @@ def test_what_another_process_fetched_is_taken_over_and_not_fetched_again(
     assert directory.requests == []
 
 
+@pytest.mark.parametrize("late", [True, False])
 def test_two_processes_that_fetch_the_same_leaves_store_them_once(
-    mirror: Mirror, directory: Directory, engine: Engine, clock: Clock
+    mirror: Mirror, directory: Directory, engine: Engine, clock: Clock, late: bool
 ) -> None:
     other = mirror_of(directory, engine, clock)
     directory.add(*Author(org=BANGLADESH).admission())
@@ -508,8 +623,8 @@ def test_two_processes_that_fetch_the_same_leaves_store_them_once(
         other.sync()  # while the first still waits for its answer
         return honest
 
-    directory.answer = answer
-    assert mirror.sync().size == 6
+    directory.answer = of_leaves(answer) if late else answer
+    assert mirror.sync().size == 10
     assert _stored(engine) == directory.leaves
     assert other.register.organisations == mirror.register.organisations
 
@@ -517,8 +632,7 @@ def test_two_processes_that_fetch_the_same_leaves_store_them_once(
 def test_two_processes_that_are_shown_two_logs_find_the_fork(
     mirror: Mirror, directory: Directory, engine: Engine, clock: Clock
 ) -> None:
-    other_half = Directory(clock)
-    other_half.leaves = list(directory.leaves)
+    other_half = directory.copy()
     other = mirror_of(other_half, engine, clock)
     directory.add(Author(org=BANGLADESH).enrol())
     other_half.add(Author(org=BANGLADESH, name="impostor").enrol())
@@ -528,7 +642,7 @@ def test_two_processes_that_are_shown_two_logs_find_the_fork(
         other.sync()
         return honest
 
-    directory.answer = answer
+    directory.answer = of_leaves(answer)
     with pytest.raises(HardStop) as caught:
         mirror.sync()
     assert caught.value.code == "forked"
@@ -547,14 +661,14 @@ def test_threads_share_one_mirror(mirror: Mirror, directory: Directory, engine: 
 
     with ThreadPoolExecutor(4) as pool:
         assert all(pool.map(work, range(4)))
-    assert mirror.size == 6
+    assert mirror.size == 10
     assert _stored(engine) == directory.leaves
 
 
 @pytest.mark.usefixtures("mirror")
 def test_an_answer_is_asked_for_plainly_and_without_credentials(directory: Directory) -> None:
     (first, *_) = directory.requests
-    assert first.method == "GET"
+    assert (first.method, first.url.path) == ("GET", "/log/checkpoint")
     assert first.headers["Accept-Encoding"] == "identity"
     assert "Authorization" not in first.headers
 

@@ -1,0 +1,7 @@
+"""For attacks that need no real server: a simulated network, and two organisations in it."""
+
+from __future__ import annotations
+
+from tests.unit.desk.pair import ours, theirs, world
+
+__all__ = ["ours", "theirs", "world"]
