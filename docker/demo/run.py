@@ -1,9 +1,10 @@
 """`make run`: a whole network on one machine, and one sealed referral across a border.
 
 Starts a directory, a hub and the desks of two fictional organisations (Malaysia, Bangladesh),
-plays both caseworkers once, shows after each step what the hub could see of it, and stays up
-until it is told to stop. It imports nothing of ours: every step is a command that a user could
-type, so what works here works by hand. All state is in `.demo/`; everything in it is fictional.
+plays the two coordinators who vouch for them and both caseworkers once, shows after each step what
+the hub could see of it, and stays up until it is told to stop. It imports nothing of ours: every
+step is a command that a user could type, so what works here works by hand. All state is in
+`.demo/`; everything in it is fictional.
 
 Settings, all optional: RUJUKAN_PORT_BASE (8000), RUJUKAN_DEMO_FOLDER (`.demo`), RUJUKAN_QUEUE_URL
 and RUJUKAN_QUEUE_MANAGEMENT_URL (every envelope then goes through that RabbitMQ).
@@ -82,6 +83,36 @@ class Organisation:
         return STATE / f"passphrase-{self.country}"
 
 
+@dataclass(frozen=True, slots=True)
+class Coordinator:
+    """One of the two people without whose word nobody is admitted to this network."""
+
+    country: str
+
+    @property
+    def home(self) -> Path:
+        return STATE / f"coordinator-{self.country}"
+
+    @property
+    def key_file(self) -> Path:
+        return self.home / "coordinator.key"
+
+    @property
+    def public(self) -> Path:
+        return self.home / "public.json"
+
+    @property
+    def passphrase(self) -> Path:
+        return self.home / "passphrase"
+
+    @property
+    def signing(self) -> list[str]:
+        """How their commands find their key; both agree to everything here."""
+        files = [f"--key-file={self.key_file}", f"--passphrase-file={self.passphrase}"]
+        return [*files, "--yes"]
+
+
+COORDINATORS: Final = (Coordinator("my"), Coordinator("bd"))
 MALAYSIA: Final = Organisation("my", "Harapan Bakti DEMO, Malaysia", "{my_org}", 101)
 BANGLADESH: Final = Organisation("bd", "Shapla Punorbashon DEMO, Bangladesh", "{bd_org}", 102)
 
@@ -187,6 +218,7 @@ def directory_env(at: Addresses) -> dict[str, str]:
         "RUJUKAN_DATABASE_URL": f"sqlite:///{STATE / 'directory.sqlite'}",
         "RUJUKAN_INDEX_FILE": str(STATE / "search.sqlite"),
         "RUJUKAN_ROOT_FILE": str(STATE / "root.json"),
+        "RUJUKAN_LOG_KEY_FILE": str(STATE / "log.key"),
         "RUJUKAN_PORT": str(at.base),
     }
 
@@ -213,6 +245,14 @@ def desk_env(at: Addresses, who: Organisation) -> dict[str, str]:
     }
 
 
+def coordinator_env(at: Addresses, who: Coordinator) -> dict[str, str]:
+    return {
+        "RUJUKAN_HOME": str(who.home),
+        "RUJUKAN_DIRECTORY_URL": at.directory,
+        "RUJUKAN_ROOT_FILE": str(STATE / "root.json"),
+    }
+
+
 def refuse_other_ports(at: Addresses) -> None:
     """The hub's address stands in the root file, which nobody changes."""
     remembered = STATE / "port-base"
@@ -233,8 +273,10 @@ def make_network_files(at: Addresses) -> None:
     """The hub's key, and the root file that every client trusts from the start."""
     if (STATE / "root.json").exists():
         return
-    say("1. The hub makes its key; the network's root file names it.")
+    say("1. The hub and two coordinators make their keys; the network's root file names them.")
     key = run(["rujukan-hub", "key"], {"RUJUKAN_HUB_KEY_FILE": str(STATE / "hub.key")})
+    for who in COORDINATORS:
+        make_coordinator(who)
     run(
         [
             "rujukan-directory",
@@ -242,10 +284,32 @@ def make_network_files(at: Addresses) -> None:
             f"--net={NET}",
             f"--hub-url={at.hub}",
             f"--hub-key={key['key']}",
+            *(f"--coordinator={who.public}" for who in COORDINATORS),
+            f"--log-key-file={STATE / 'log.key'}",
             f"--out={STATE / 'root.json'}",
         ],
         {},
     )
+
+
+def make_coordinator(who: Coordinator) -> None:
+    who.home.mkdir(mode=0o700)
+    who.passphrase.touch(mode=0o600)
+    who.passphrase.write_text(secrets.token_urlsafe(24), encoding="ascii")
+    made = run(
+        [
+            "rujukan",
+            "coordinator",
+            "init",
+            f"--country={who.country}",
+            f"--net={NET}",
+            f"--key-file={who.key_file}",
+            f"--out={who.public}",
+            f"--passphrase-file={who.passphrase}",
+        ],
+        {},
+    )
+    say(f"   coordinator of {who.country}: {made['coordinator']}")
 
 
 def start_servers(at: Addresses, network: Network) -> None:
@@ -259,15 +323,14 @@ def start_servers(at: Addresses, network: Network) -> None:
     wait_until_answering("hub", f"{at.hub}/healthz", network)
 
 
-def admit(at: Addresses, who: Organisation) -> str:
-    """The organisation's id; on the first run its keys are made and its statements admitted."""
+def enrol(at: Addresses, who: Organisation) -> str:
+    """The organisation's id; on the first run its keys are made, on its own computer."""
     remembered = STATE / f"org-{who.country}"
     if remembered.exists():
         return remembered.read_text(encoding="ascii")
     who.passphrase.touch(mode=0o600)
     who.passphrase.write_text(secrets.token_urlsafe(24), encoding="ascii")
     who.stick.mkdir(mode=0o700)
-    admission = who.stick / "admission.json"
     made = run(
         [
             "rujukan",
@@ -275,26 +338,73 @@ def admit(at: Addresses, who: Organisation) -> str:
             f"--country={who.country}",
             "--kind=ngo",
             f"--root-key-file={who.stick / 'root.key'}",
-            f"--admission-file={admission}",
+            f"--admission-file={who.stick / 'admission.json'}",
         ],
         desk_env(at, who),
     )
     say(f"   {who.name}: {made['org']}, fingerprint {made['fingerprint']}")
-    run(["rujukan-directory", "import-org", str(admission)], directory_env(at))
     org = str(made["org"])
     remembered.write_text(org, encoding="ascii")
     return org
 
 
-def publish_listings(at: Addresses, ids: Mapping[str, str]) -> None:
-    listings = STATE / "listings.csv"
-    if listings.exists():
-        return
+def admit(at: Addresses, who: Organisation) -> None:
+    """Both coordinators vouch, as if they had phoned and compared the digits; then it joins."""
+    for coordinator in COORDINATORS:
+        vouch = ["rujukan", "coordinator", "vouch", str(who.stick / "admission.json")]
+        run([*vouch, *coordinator.signing], coordinator_env(at, coordinator))
+    run(["rujukan", "keys", "join"], desk_env(at, who))
+
+
+def prepare_entries(at: Addresses, ids: Mapping[Organisation, str]) -> list[Any]:
+    """What the directory is to say of each organisation, checked and still unsigned."""
+    prepared, listings = STATE / "entries.json", STATE / "listings.csv"
+    if prepared.exists():  # a run that was cut off: whoever has joined since lists itself
+        return list(json.loads(prepared.read_bytes())["entries"])
     text = (HERE / "listings.csv").read_text(encoding="utf-8")
-    for placeholder, org in ids.items():
-        text = text.replace(placeholder, org)
+    for who, org in ids.items():
+        text = text.replace(who.placeholder, org)
     listings.write_text(text, encoding="utf-8")
-    run(["rujukan-directory", "import", str(listings)], directory_env(at))
+    run(["rujukan-directory", "import", str(listings), f"--out={prepared}"], directory_env(at))
+    return list(json.loads(prepared.read_bytes())["entries"])
+
+
+def publish_entries(at: Addresses, ids: Mapping[Organisation, str], entries: list[Any]) -> None:
+    """Whoever has keys signs its own entry; one coordinator enters the others, one confirms."""
+    for who, org in ids.items():
+        own = next(entry for entry in entries if entry["org"] == org)
+        write_json(who.stick / "entry.json", own)
+        publish = ["rujukan", "listing", "publish", str(who.stick / "entry.json"), "--yes"]
+        run(publish, desk_env(at, who))
+    others = [entry for entry in entries if entry["org"] not in ids.values()]
+    file, (first, second) = STATE / "others.json", COORDINATORS
+    write_json(file, {"v": 1, "entries": others})
+    enter = ["rujukan", "coordinator", "list", str(file)]
+    run([*enter, *first.signing], coordinator_env(at, first))
+    confirm = ["rujukan", "coordinator", "confirm", *(entry["org"] for entry in others)]
+    run([*confirm, *second.signing], coordinator_env(at, second), lines=True)
+
+
+def write_json(path: Path, value: object) -> None:
+    path.write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")
+
+
+def set_up(at: Addresses) -> dict[Organisation, str]:
+    """The two organisations in the network, with everybody's listings; once."""
+    done = STATE / "set-up"
+    if not done.exists():
+        say("3. Two organisations make their keys on their own computers:")
+    ids = {who: enrol(at, who) for who in (MALAYSIA, BANGLADESH)}
+    if done.exists():
+        return ids
+    entries = prepare_entries(at, ids)
+    say("   Two coordinators of two countries vouch for each, and it joins the network's log.")
+    for who in ids:
+        admit(at, who)
+    say("   Each signs what the directory says of it; coordinators sign for those without keys.")
+    publish_entries(at, ids, entries)
+    done.touch()
+    return ids
 
 
 def what_the_hub_saw(mid_of: str) -> None:
@@ -410,10 +520,7 @@ def main() -> int:
         make_network_files(at)
         say("2. The directory and the hub start.")
         start_servers(at, network)
-        if not (STATE / "listings.csv").exists():
-            say("3. Two organisations make their keys on their own computers and are admitted:")
-        ids = {who: admit(at, who) for who in (MALAYSIA, BANGLADESH)}
-        publish_listings(at, {who.placeholder: org for who, org in ids.items()})
+        ids = set_up(at)
         play(at, ids)
         for who in ids:
             write_environment(at, who)

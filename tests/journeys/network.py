@@ -4,8 +4,10 @@
         ours = network.desk("my")
         found = ours.json("find", "--country", "bd")
 
-Every command is the installed one, with its own folder and nothing of the test's environment. With
-a `queue` every envelope passes through that RabbitMQ, and `wait_for_mail` waits for its way back.
+Its two coordinators are in the test's own process (`tests.journeys.coordinators`); a desk lists
+itself. Every command is the installed one, with its own folder and nothing of the test's
+environment. With a `queue` every envelope passes through that RabbitMQ, and `wait_for_mail` waits
+for its way back.
 """
 
 from __future__ import annotations
@@ -15,12 +17,14 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from contracts.entries import Entry, render_entry
+from tests.journeys.coordinators import Office, entries_in
 from tests.services.ports import LOOPBACK, free_port, wait_for_port
 from tests.services.processes import Child, start, wait_until
 from tests.services.rabbitmq import Vhost
@@ -90,14 +94,16 @@ class RunningNetwork:
     ports: tuple[int, int]
     directory_environ: Mapping[str, str] = field(repr=False)
     hub_environ: Mapping[str, str] = field(repr=False)
+    coordinators: Office = field(repr=False)
     queue: Vhost | None = field(default=None, repr=False)
+    _desks: dict[str, CommandLineDesk] = field(default_factory=dict, repr=False)
 
     @property
     def root_file(self) -> Path:
         return self.folder / "root.json"
 
     def desk(self, country: str, *, kind: str = "ngo", admitted: bool = True) -> CommandLineDesk:
-        """A new organisation with one desk."""
+        """A new organisation with one desk. The directory must be running to admit it."""
         desk = self._new_desk(country)
         made = desk.json(
             "init", "--country", country, "--kind", kind,
@@ -105,18 +111,19 @@ class RunningNetwork:
             "--admission-file", str(desk.folder / "admission.json"),
         )  # fmt: skip
         if admitted:
-            self.admit(desk.folder / "admission.json")
-        return CommandLineDesk(desk.folder, desk.environ, made["org"])
-
-    def admit(self, admission: Path) -> None:
-        """What the directory's operator does."""
-        _must("rujukan-directory", "import-org", str(admission), environ=self.directory_environ)
+            self.coordinators.admit(desk.folder / "admission.json")
+        desk = CommandLineDesk(desk.folder, desk.environ, made["org"])
+        self._desks[desk.org] = desk
+        return desk
 
     def list_services(self, table: str) -> None:
-        """Import a listing."""
-        file = self.folder / "listing.csv"
-        file.write_text(table, encoding="utf-8")
-        _must("rujukan-directory", "import", str(file), environ=self.directory_environ)
+        """Publish a listing: each desk of this network signs its own, coordinators the others."""
+        for entry in entries_in(table):
+            desk = self._desks.get(entry.org)
+            if desk is None:
+                self.coordinators.enter(entry)
+            else:
+                _publish(desk, entry)
 
     @contextmanager
     def serving(self, name: str) -> Iterator[Child]:
@@ -183,10 +190,12 @@ def prepare(folder: Path, *, queue: Vhost | None = None) -> RunningNetwork:
     routes.write_text(json.dumps({"demo": True, "routes": [signed]}), encoding="utf-8")
     hub_key = {"RUJUKAN_HUB_KEY_FILE": str(folder / "hub.key")}
     made = json.loads(_must("rujukan-hub", "key", "--json", environ=_plain_environ() | hub_key))
+    coordinators = Office(NET, folder=folder, directory_url=urls[0])
     _must(
         "rujukan-directory", "root-file", "--net", NET, "--hub-url", urls[1],
         "--hub-key", made["key"], "--out", str(folder / "root.json"),
-        *_log_key_option(folder),
+        "--log-key-file", str(folder / "log.key"),
+        *(f"--coordinator={file}" for file in coordinators.public_files),
         environ=_plain_environ(),
     )  # fmt: skip
     common = _plain_environ() | {
@@ -198,6 +207,7 @@ def prepare(folder: Path, *, queue: Vhost | None = None) -> RunningNetwork:
     directory = common | {
         "RUJUKAN_DATABASE_URL": f"sqlite:///{folder}/directory.db",
         "RUJUKAN_INDEX_FILE": str(folder / "index.db"),
+        "RUJUKAN_LOG_KEY_FILE": str(folder / "log.key"),
         "RUJUKAN_PORT": str(ports[0]),
     }
     hub = (
@@ -210,7 +220,8 @@ def prepare(folder: Path, *, queue: Vhost | None = None) -> RunningNetwork:
             "RUJUKAN_PORT": str(ports[1]),
         }
     )
-    return RunningNetwork(folder, ports, directory, hub | _queue_environ(queue), queue)
+    hub |= _queue_environ(queue)
+    return RunningNetwork(folder, ports, directory, hub, coordinators, queue)
 
 
 @contextmanager
@@ -235,8 +246,10 @@ def _queue_environ(queue: Vhost | None) -> dict[str, str]:
     }
 
 
-def _log_key_option(folder: Path) -> Sequence[str]:
-    return ("--log-key-file", str(folder / "log.key"))
+def _publish(desk: CommandLineDesk, entry: Entry) -> None:
+    file = desk.folder / "entry.json"
+    file.write_bytes(render_entry(entry))
+    desk.json("listing", "publish", str(file), "--yes")
 
 
 def _plain_environ() -> dict[str, str]:

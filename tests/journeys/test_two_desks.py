@@ -172,7 +172,7 @@ def test_an_organisation_not_yet_admitted_is_told_so(network: RunningNetwork) ->
     )  # fmt: skip
     assert refused.code == 1
     assert "admission file" in refused.err
-    network.admit(desk.folder / "admission.json")
+    network.coordinators.vouch(desk.folder / "admission.json")
     assert desk.json("status")["key_weeks_ahead"] == 12
 
 

@@ -15,19 +15,23 @@ import json
 import re
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
 import httpx
 
+from broker.desk.keyfile import open_key_file
 from broker.desk.keyring import KeyRing, KeyRingFile
+from broker.desk.paper import paper_text
 from broker.desk.passphrases import read_passphrase
+from broker.desk.secretfile import opened_secret
 from broker.service.database import open_engine
 from tests.secrecy.mishaps import Mishaps
-from tests.secrecy.network import DeskAt, Said
+from tests.secrecy.network import CoordinatorAt, DeskAt, Said
 from tests.secrecy.scanner import Secret
 from tests.secrecy.spy import spying
 from tests.secrecy.steps import as_json, read_database
@@ -78,14 +82,49 @@ class Journey(Mishaps):
         for desk, made in zip(desks, self._at_once(*map(self._init, desks)), strict=True):
             self._orgs[desk.name] = made.value["org"]
             self._remember_keys(desk)
-        self._at_once(*map(self._admit, desks))
-        listing = network.folder / "listing.csv"
-        listing.write_text(_listing(self._orgs["bd"]), encoding="utf-8")
-        self._operate("import", listing)
+        self._enter_network(desks)
 
-    def _admit(self, desk: DeskAt) -> Callable[[], Said]:
-        admission = self.network.folder / f"admission-{desk.name}.json"
-        return lambda: self._operate("import-org", admission)
+    def _enter_network(self, desks: Sequence[DeskAt]) -> None:
+        """Coordinators vouch, both desks join, one lists itself and names its recovery keys."""
+        network = self.network
+        listing, entries = network.folder / "listing.csv", network.folder / "entries.json"
+        listing.write_text(_listing(self._orgs["bd"]), encoding="utf-8")
+        self._operate("import", listing, "--out", entries)
+        for desk in desks:
+            admission = network.folder / f"admission-{desk.name}.json"
+            self._succeed(*(self._vouch(one, admission) for one in network.coordinators))
+        self._succeed(*(self._desk("join", desk, "keys", "join", "--json") for desk in desks))
+        [entry] = json.loads(entries.read_bytes())["entries"]
+        own = network.folder / "entry.json"
+        own.write_bytes(as_json(entry))
+        self._succeed(self._desk("publish", self.theirs, "listing", "publish", own, "--yes"))
+        self._name_recovery_keys(self.theirs)
+        for one in network.coordinators:
+            self._remember_stick(f"coordinator of {one.country}", one.key_file, one.passphrase_file)
+
+    def _vouch(self, by: CoordinatorAt, admission: Path) -> Callable[[], Said]:
+        words: tuple[str | Path, ...] = ("coordinator", "vouch", admission, *by.signing)
+        return lambda: self.network.run("vouch", by.environ, "rujukan", *words)
+
+    def _name_recovery_keys(self, desk: DeskAt) -> None:
+        apart, org = self.network.kept_apart, self._orgs[desk.name]
+        passphrase = self.network.new_passphrase("recovery", self.marks.sticks[2])
+        secret = [f"--passphrase-file={passphrase}", "--yes"]
+        files = [apart / f"recovery-{number}.key" for number in (1, 2)]
+        publics = [self.network.folder / f"recovery-{number}.json" for number in (1, 2)]
+        self._succeed(
+            *(
+                self._desk("recovery", desk, "keys", "recovery-key", f"--org={org}",
+                           f"--key-file={file}", f"--public={public}", *secret)
+                for file, public in zip(files, publics, strict=True)
+            )
+        )  # fmt: skip
+        stick = apart / f"stick-{desk.name}.key"
+        named = [f"--public={public}" for public in publics]
+        words = ("keys", "set-recovery", *named, f"--root-key-file={stick}", "--yes")
+        self._succeed(self._desk("set recovery", desk, *words))
+        for file in files:
+            self._remember_stick(f"recovery {file.name}", file, passphrase)
 
     def _init(self, desk: DeskAt) -> Callable[[], Said]:
         return self._desk(
@@ -103,6 +142,17 @@ class Journey(Mishaps):
                 Secret(f"a week's secret of {desk.name}", "key", week.secret, thorough=False)
                 for week in ring.weeks[:2]
             ),
+        ]
+
+        stick = self.network.kept_apart / f"stick-{desk.name}.key"
+        self._remember_stick(f"root of {desk.name}", stick, desk.passphrase_file)
+
+    def _remember_stick(self, name: str, file: Path, passphrase_file: Path) -> None:
+        passphrase = read_passphrase(passphrase_file, ask=lambda _: "", prompt="")
+        secret = opened_secret(open_key_file(file, passphrase).content, path=file)
+        self.born += [
+            Secret(f"the key of {name}", "key", secret.key.seed),
+            Secret(f"the paper of {name}", "key", paper_text(secret), thorough=False),
         ]
 
     def _search(self) -> None:

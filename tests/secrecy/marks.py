@@ -57,9 +57,19 @@ class Marks:
         default_factory=lambda: (f"quartz {ascii_mark()}", f"meadow {bangla_mark()}"), repr=False
     )
 
+    sticks: tuple[str, str, str] = field(
+        default_factory=lambda: (
+            f"harbour {ascii_mark()}",
+            f"cedar {bangla_mark()}",
+            f"saffron {ascii_mark()}",
+        ),
+        repr=False,
+    )
+
     def secrets(self) -> list[Secret]:
         """What the test knows before anything runs."""
         ours, theirs = self.passphrases
+        coordinator, other, recovery = self.sticks
         return [
             Secret("the note", "note", self.note),
             Secret("the note in Bangla", "note", self.note_foreign),
@@ -79,4 +89,7 @@ class Marks:
             Secret("a wrong passphrase", "key", self.wrong_passphrase),
             Secret("a passphrase", "key", ours),
             Secret("the other passphrase", "key", theirs),
+            Secret("a coordinator's passphrase", "key", coordinator),
+            Secret("the other coordinator's passphrase", "key", other),
+            Secret("the recovery keys' passphrase", "key", recovery),
         ]

@@ -137,7 +137,7 @@ class Mishaps(Steps):
                              f"/log/leaves?from={mark}&to=1"):  # fmt: skip
                     http.get(path)
                 for path in ("/v1/login", "/v1/envelopes", "/v1/mailbox/lease", "/v1/login/nonce",
-                             "/log/statements", "/services"):  # fmt: skip
+                             "/log/statements", "/blobs", "/services"):  # fmt: skip
                     for body in (
                         mark.encode(),
                         as_json({mark: mark}),

@@ -1,6 +1,6 @@
 """The network of the secrecy test: real processes at DEBUG, everything they leave under one folder.
 
-    with network_in(folder, backing) as network:
+    with network_in(folder, backing, passphrases) as network:
         desk = network.new_desk("my", passphrase)
         network.run("find", desk.environ, "rujukan", "find", "--country", "bd")
 
@@ -14,7 +14,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,7 @@ from tests.services.ports import free_port, wait_for_port
 from tests.services.processes import Child, start, wait_until
 
 NET: Final = "demo.secrecy"
+COUNTRIES: Final = ("my", "bd")
 _BIN: Final = Path(sys.executable).parent
 _PATIENCE: Final = 90
 
@@ -67,6 +69,23 @@ class DeskAt:
     environ: Mapping[str, str] = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class CoordinatorAt:
+    """One coordinator: a stick with its passphrase, and a folder for a copy of the log."""
+
+    country: str
+    key_file: Path
+    passphrase_file: Path
+    public: Path
+    environ: Mapping[str, str] = field(repr=False)
+
+    @property
+    def signing(self) -> tuple[str, ...]:
+        """How a command of theirs finds the key; they agree to everything."""
+        key, passphrase = f"--key-file={self.key_file}", f"--passphrase-file={self.passphrase_file}"
+        return key, passphrase, "--yes", "--json"
+
+
 @dataclass(slots=True)
 class Network:
     """Folders, settings and what was printed."""
@@ -77,6 +96,7 @@ class Network:
     directory: Recorder
     ports: tuple[int, int]
     backing: Backing = field(repr=False)
+    coordinators: tuple[CoordinatorAt, ...] = ()
     said: list[Said] = field(default_factory=list, repr=False)
 
     @property
@@ -104,6 +124,7 @@ class Network:
         return self.everyone | {
             "RUJUKAN_DATABASE_URL_FILE": self._secret("directory", self.backing.directory_database),
             "RUJUKAN_INDEX_FILE": str(self.folder / "directory" / "index.db"),
+            "RUJUKAN_LOG_KEY_FILE": str(self.kept_apart / "log.key"),
             "RUJUKAN_PORT": str(self.ports[0]),
             "RUJUKAN_WORKERS": "1",
             "RUJUKAN_PUBLIC_URL": self.directory.url,
@@ -127,8 +148,7 @@ class Network:
 
     def new_desk(self, name: str, passphrase: str) -> DeskAt:
         """The folder and the settings of a desk; nothing is in it yet."""
-        file = self.kept_apart / f"passphrase-{name}"
-        file.write_text(f"{passphrase}\n", encoding="utf-8")
+        file = self.new_passphrase(name, passphrase)
         home = self.folder / "desks" / name
         environ = self.everyone | {
             "RUJUKAN_HOME": str(home),
@@ -137,6 +157,12 @@ class Network:
             "RUJUKAN_PASSPHRASE_FILE": str(file),
         }
         return DeskAt(name, home, file, environ)
+
+    def new_passphrase(self, name: str, passphrase: str) -> Path:
+        """A file with it, where nobody searches."""
+        file = self.kept_apart / f"passphrase-{name}"
+        file.write_text(f"{passphrase}\n", encoding="utf-8")
+        return file
 
     def run(
         self, label: str, environ: Mapping[str, str], *command: str | Path, given: bytes = b""
@@ -196,19 +222,44 @@ class Network:
         """What all commands logged and said about failures."""
         return [Piece(one.label, one.err) for one in self.said]
 
-    def prepare(self) -> None:
-        """The network's own files: keys, root file, routes."""
+    def prepare(self, passphrases: Sequence[str]) -> None:
+        """The network's own files: keys, root file, routes. One passphrase for each coordinator."""
         for name in ("hub", "directory", "desks", "logs", "kept-apart", "user", "tmp"):
             (self.folder / name).mkdir()
         route = {"pair": ["my", "bd"], "state": "signed", "note": "DEMO: signed for this test only"}
         routes = {"demo": True, "routes": [route]}
         (self.folder / "routes.json").write_text(json.dumps(routes), encoding="utf-8")
         hub_key = {"RUJUKAN_HUB_KEY_FILE": str(self.kept_apart / "hub.key")}
+        self.coordinators = tuple(map(self._coordinator, COUNTRIES, passphrases))
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(self._make_coordinator, self.coordinators))
         made = self.run("hub key", self.everyone | hub_key, "rujukan-hub", "key", "--json").value
         done = self.run(
             "root file", self.everyone, "rujukan-directory", "root-file", "--net", NET,
             "--hub-url", self.hub.url, "--hub-key", made["key"],
             "--out", self.folder / "root.json", "--log-key-file", self.kept_apart / "log.key",
+            *(f"--coordinator={one.public}" for one in self.coordinators),
+        )  # fmt: skip
+        assert done.code == 0, done.err.decode()
+
+    def _coordinator(self, country: str, passphrase: str) -> CoordinatorAt:
+        name = f"coordinator-{country}"
+        environ = self.everyone | {
+            "RUJUKAN_HOME": str(self.folder / "desks" / name),
+            "RUJUKAN_DIRECTORY_URL": self.directory.url,
+        }
+        return CoordinatorAt(
+            country,
+            self.kept_apart / f"{name}.key",
+            self.new_passphrase(name, passphrase),
+            self.folder / f"{name}.json",
+            environ,
+        )
+
+    def _make_coordinator(self, one: CoordinatorAt) -> None:
+        done = self.run(
+            "coordinator init", one.environ, "rujukan", "coordinator", "init", "--net", NET,
+            "--country", one.country, "--out", one.public, *one.signing[:2],
         )  # fmt: skip
         assert done.code == 0, done.err.decode()
 
@@ -220,8 +271,11 @@ class Network:
 
 
 @contextmanager
-def network_in(folder: Path, backing: Backing) -> Iterator[Network]:
-    """A prepared network in an empty folder; no server of it runs yet."""
+def network_in(folder: Path, backing: Backing, passphrases: Sequence[str]) -> Iterator[Network]:
+    """A prepared network in an empty folder; no server of it runs yet.
+
+    `passphrases` are for the coordinators' sticks.
+    """
     ports = free_port(), free_port()
     with (
         Watcher().watching() as watcher,
@@ -229,5 +283,5 @@ def network_in(folder: Path, backing: Backing) -> Iterator[Network]:
         recording(ports[1]) as hub,
     ):
         network = Network(folder, watcher, hub, directory, ports, backing)
-        network.prepare()
+        network.prepare(passphrases)
         yield network

@@ -155,6 +155,11 @@ class Steps:
         with ThreadPoolExecutor(2) as pool:
             return list(pool.map(lambda task: task(), tasks))
 
+    def _succeed(self, *tasks: Callable[[], Said]) -> None:
+        """Commands, two at a time, all of which must end well."""
+        for done in self._at_once(*tasks):
+            assert done.code == 0, f"{done.label}: {done.err.decode()}"
+
     @contextmanager
     def _unlocked(self, desk: DeskAt) -> Iterator[Desk]:
         """This desk in the test's own process: what a program of our own could do."""
