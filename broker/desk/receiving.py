@@ -20,6 +20,7 @@ from broker.desk.client import Lease
 from broker.desk.inbox import take_message, take_receipt
 from broker.desk.keyring import KEPT_AFTER_WEEK, secrets
 from broker.desk.outbox import Outgoing, keep
+from broker.desk.peers import NEWS
 from broker.desk.records import Entry, Seen, Unreadable
 from broker.desk.store import Rows, new_row
 from broker.desk.unlocking import SYNC_EVERY, Desk, Log
@@ -129,6 +130,8 @@ def take(desk: Desk, body: bytes, news: News | None = None) -> Taken:
     """Steps 1 to 11 for one envelope; the caller acknowledges."""
     now, news = desk.clock(), news or News(desk.log)
     try:
+        # A freeze may be minutes old: what its device sent before is not stored after it was told.
+        desk.log.ensure_fresh(NEWS)
         verified = _verified(desk, body, news, now=now)
         _compare_logs(desk, verified, news)
     except (DirectoryUnreachable, HardStop):  # the next round says which, and to whom

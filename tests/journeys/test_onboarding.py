@@ -257,8 +257,6 @@ def turns_green(founded: Founded, office: Office) -> None:
     for country in WITNESSES[1:]:
         founded.witness(country)
     founded.wait_for_witnesses()
-    office.person.walk(after)  # it publishes what depended on the first statement
-    founded.wait_for_witnesses()
     screen = office.person.walk(after)
     assert f"GREEN: {office.org} can send and receive on this computer." in screen
     shown = office.person.walk(STEPS[f"{_COMPUTER}, green"])

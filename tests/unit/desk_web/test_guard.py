@@ -179,6 +179,12 @@ def test_a_locked_desk_shows_nothing(world: World, ours: Desk, theirs: Desk) -> 
     assert window.post("/find", country="bd").status_code == 423
 
 
+def _desks_in_memory() -> list[Desk]:
+    """Also those that other tests of this process have left behind."""
+    gc.collect()
+    return [one for one in gc.get_objects() if isinstance(one, Desk)]
+
+
 def test_ten_idle_minutes_drop_the_keys(world: World, tmp_path: Path) -> None:
     home = _key_file_of_a_new_desk(world, tmp_path)
     seconds, opened = Seconds(), []
@@ -188,7 +194,7 @@ def test_ten_idle_minutes_drop_the_keys(world: World, tmp_path: Path) -> None:
         opened.append(_Closing(desk))
         return desk
 
-    before = _keys_in_memory()
+    before, others = _keys_in_memory(), _desks_in_memory()
     vault = Vault(open_desk, clock=seconds, round_seconds=3600)
     vault.unlock(PASSPHRASE.encode())
     assert _keys_in_memory() > before
@@ -200,7 +206,7 @@ def test_ten_idle_minutes_drop_the_keys(world: World, tmp_path: Path) -> None:
         raise AssertionError("a locked desk was used")
     wait_until(lambda: [one.closed for one in opened] == [True, True], "both desks to be closed")
     wait_until(lambda: _keys_in_memory() <= before, "the keys to leave memory")
-    assert not [one for one in gc.get_objects() if isinstance(one, Desk)]
+    assert all(any(one is other for other in others) for one in _desks_in_memory())
 
 
 def test_a_page_being_made_ends_before_its_desk_is_closed(world: World, ours: Desk) -> None:
