@@ -682,11 +682,12 @@ def _blocking_channel(url: str) -> Iterator[pika.adapters.blocking_connection.Bl
         ) from None
     try:
         yield connection.channel()
-    except (AMQPError, OSError):
+    except (AMQPError, OSError) as error:
         raise QueueUnavailable(
-            "RabbitMQ refused to declare an object: this user may not, or one of that name exists "
-            "with other arguments, which never change. What was declared before stands; no message "
-            "is lost. See RabbitMQ's log for the name."
+            f"RabbitMQ refused to declare an object ({why_closed(error)}): this user may not,"
+            " one of that name exists with other arguments, which never change, or RabbitMQ itself"
+            " is in trouble. What was declared before stands; no message is lost. See RabbitMQ's"
+            " log for the name."
         ) from None
     finally:
         if connection.is_open:
